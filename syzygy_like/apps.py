@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class SyzygyLikeConfig(AppConfig):
+    name = "syzygy_like"
+    verbose_name = "Staged migrations"

@@ -1,0 +1,47 @@
+"""When a migration may run, and how that is known."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Stage(enum.Flag):
+    """
+    The side of a roll-out on which a migration may run.
+
+    ``PRE_DEPLOY`` is before the new code is rolled out, ``POST_DEPLOY`` after
+    it, ``ANY`` both. A stage with no member is false: it fits neither side.
+    """
+
+    PRE_DEPLOY = enum.auto()
+    POST_DEPLOY = enum.auto()
+    ANY = PRE_DEPLOY | POST_DEPLOY
+
+    @property
+    def reverse(self) -> Stage:
+        """Return the stage of undoing what this stage does."""
+        if self in (Stage.PRE_DEPLOY, Stage.POST_DEPLOY):
+            return self ^ Stage.ANY
+        return self
+
+    @property
+    def label(self) -> str:
+        """Return the word that people read: "pre-deploy", "any", "none"..."""
+        return _LABELS[self]
+
+
+_LABELS = {
+    Stage.PRE_DEPLOY: "pre-deploy",
+    Stage.POST_DEPLOY: "post-deploy",
+    Stage.ANY: "any",
+    Stage(0): "none",
+}
+
+
+class StageSource(enum.Enum):
+    """Where the stage of a migration comes from."""
+
+    DECLARED = "declared"
+    OVERRIDE = "override"
+    INFERRED = "inferred"
+    FALLBACK = "fallback"
