@@ -1,0 +1,51 @@
+"""Why code written for one schema cannot run on another one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from syzygy_like.compat import columns, constraints, tables
+from syzygy_like.compat.problems import RULES, Comparison, Problem, Rule
+from syzygy_like.schema import Schema
+
+__all__ = ["RULES", "Problem", "Rule", "errors", "incompatibilities"]
+
+MODULES = (tables, columns, constraints)  # imported for the rules they register
+
+
+def incompatibilities(
+    code: Schema,
+    database: Schema,
+    before: Schema | None = None,
+    only: Collection[str] | None = None,
+) -> list[Problem]:
+    """
+    Return why code written for one schema cannot run on a database.
+
+    ``before`` is the schema whose rows exist already, by default the database
+    itself: a foreign key that it does not have refers to nothing yet. ``only``
+    limits the comparison to tables of these names. Problems that are hazards do
+    not make a query fail of themselves; see ``errors``.
+    """
+    before = database if before is None else before
+    names = {**code.tables, **database.tables} if only is None else sorted(only)
+    return [
+        problem
+        for name in names
+        for problem in _of_table(name, code, database, before)
+    ]
+
+
+def _of_table(
+    name: str, code: Schema, database: Schema, before: Schema
+) -> list[Problem]:
+    mine, theirs = code.tables.get(name), database.tables.get(name)
+    if mine is theirs or any(table and table.external for table in (mine, theirs)):
+        return []
+    pair = Comparison(mine, theirs, code, before)
+    return [problem for rule in RULES.values() for problem in rule.check(pair)]
+
+
+def errors(problems: Collection[Problem]) -> list[Problem]:
+    """Return the problems that make queries fail: all but the hazards."""
+    return [problem for problem in problems if not problem.hazard]

@@ -1,0 +1,142 @@
+"""What operations and migrations do: to the code's schema and to the database's."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+
+from django.db.migrations import Migration, RunPython, RunSQL, SeparateDatabaseAndState
+from django.db.migrations.operations.base import Operation
+
+from syzygy_like.schema import Patch, Schema, join
+from syzygy_like.tracking import Tracker
+
+SQLReader = Callable[[RunSQL, Schema], "Patch | None"]
+Permission = Callable[[str, Operation], bool]
+
+
+@dataclasses.dataclass(frozen=True)
+class Effect:
+    """
+    What one operation does.
+
+    ``code`` is what becomes of the schema that the code expects, ``database`` of
+    the one that there is. An ``opaque`` operation does something that cannot be
+    told in advance.
+    """
+
+    operation: Operation
+    code: Patch = dataclasses.field(default_factory=Patch)
+    database: Patch = dataclasses.field(default_factory=Patch)
+    opaque: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """A migration and what its operations do, in order."""
+
+    migration: Migration
+    effects: tuple[Effect, ...] = ()
+    backwards: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """App label and name of the migration."""
+        return self.migration.app_label, self.migration.name
+
+    @property
+    def code(self) -> Patch:
+        """What becomes of the schema that the code expects."""
+        return join(effect.code for effect in self.effects)
+
+    @property
+    def database(self) -> Patch:
+        """What becomes of the schema of the database."""
+        return join(effect.database for effect in self.effects)
+
+    @property
+    def opaque(self) -> bool:
+        """Whether any operation is opaque."""
+        return any(effect.opaque for effect in self.effects)
+
+    def reversed(self) -> Step:
+        """Return the step that undoes this one."""
+        effects = tuple(
+            dataclasses.replace(
+                effect, code=effect.code.inverse, database=effect.database.inverse
+            )
+            for effect in reversed(self.effects)
+        )
+        return Step(self.migration, effects, backwards=not self.backwards)
+
+    def only(self, effects: Iterable[Effect]) -> Step:
+        """Return the same migration with some of its effects."""
+        return dataclasses.replace(self, effects=tuple(effects))
+
+
+@dataclasses.dataclass(frozen=True)
+class Reader:
+    """
+    Reads what operations do.
+
+    ``read_sql`` returns what SQL does to a schema, None if it cannot tell;
+    ``permits`` whether a router lets an operation of an app run at all.
+    """
+
+    read_sql: SQLReader = lambda operation, schema: None
+    permits: Permission = lambda app_label, operation: True
+
+    def step(self, tracker: Tracker, migration: Migration) -> Step:
+        """Apply a migration to a tracked state and return what it does."""
+        effects = [
+            self.effect(tracker, migration.app_label, operation)
+            for operation in migration.operations
+        ]
+        return Step(migration, tuple(effects))
+
+    def effect(
+        self, tracker: Tracker, app_label: str, operation: Operation
+    ) -> Effect:
+        """Apply an operation to a tracked state and return what it does."""
+        if isinstance(operation, SeparateDatabaseAndState):
+            database, opaque = self._separate_database(tracker, app_label, operation)
+        elif isinstance(operation, RunSQL):
+            database, opaque = self._sql(tracker, app_label, operation)
+        else:
+            database, opaque = None, False
+        operation.state_forwards(app_label, tracker.state)
+        code = tracker.refresh()
+        if database is None:
+            database = code
+            opaque = opaque or _is_opaque(operation, code)
+        elif opaque:
+            # Whoever writes what cannot be read vouches for the outcome.
+            database = database.then(code)
+        tracker.record(database)
+        return Effect(operation, code, database, opaque)
+
+    def _separate_database(
+        self, tracker: Tracker, app_label: str, operation: SeparateDatabaseAndState
+    ) -> tuple[Patch, bool]:
+        fork = tracker.fork()
+        effects = [
+            self.effect(fork, app_label, database_operation)
+            for database_operation in operation.database_operations
+        ]
+        opaque = any(effect.opaque for effect in effects)
+        return join(effect.database for effect in effects), opaque
+
+    def _sql(
+        self, tracker: Tracker, app_label: str, operation: RunSQL
+    ) -> tuple[Patch, bool]:
+        if not self.permits(app_label, operation):
+            return Patch(), False
+        patch = self.read_sql(operation, tracker.world.database)
+        return (Patch(), True) if patch is None else (patch, False)
+
+
+def _is_opaque(operation: Operation, code: Patch) -> bool:
+    """Tell of an operation that is no SQL whether it may do anything at all."""
+    if isinstance(operation, RunPython):
+        return True
+    return not code and not type(operation).__module__.startswith("django.")

@@ -1,0 +1,278 @@
+"""Which migrations of a plan run on which side of a deploy."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import enum
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from syzygy_like.compat import Problem, errors, incompatibilities
+from syzygy_like.effects import Step
+from syzygy_like.resolver import (
+    Policy,
+    Resolution,
+    advance,
+    explicit,
+    fold,
+    resolve,
+    vouched,
+)
+from syzygy_like.schema import Schema
+from syzygy_like.stages import Stage, StageSource
+from syzygy_like.tracking import World
+
+Key = tuple[str, str]
+Parents = Mapping[Key, Collection[Key]]
+
+
+class Outcome(enum.Enum):
+    """What becomes of a migration in a plan."""
+
+    READY = "ready"
+    DEFERRED = "deferred"
+    BLOCKED = "blocked"
+
+
+@dataclasses.dataclass(frozen=True)
+class Placement:
+    """
+    A migration's place in a plan, and why.
+
+    ``breaks`` is what the code now serving would lose, ``needed`` what the code
+    being rolled out cannot do without. A migration may also wait for others
+    (``waits_for``) or for a time (``until``). ``required`` tells of a ready
+    migration that the new code may need.
+    """
+
+    step: Step
+    outcome: Outcome
+    resolution: Resolution
+    breaks: tuple[Problem, ...] = ()
+    needed: tuple[Problem, ...] = ()
+    waits_for: tuple[Key, ...] = ()
+    until: datetime.datetime | None = None
+    required: bool = False
+
+    @property
+    def key(self) -> Key:
+        """App label and name of the migration."""
+        return self.step.key
+
+    @property
+    def is_vouched_for(self) -> bool:
+        """Whether somebody has said that it may wait."""
+        return self.resolution.source is not StageSource.INFERRED and (
+            Stage.POST_DEPLOY in self.resolution.stage
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class StagedPlan:
+    """The placements of a plan's migrations, in the order of the plan."""
+
+    placements: tuple[Placement, ...] = ()
+
+    def of(self, outcome: Outcome) -> list[Placement]:
+        """Return the placements with an outcome."""
+        return [each for each in self.placements if each.outcome is outcome]
+
+    @property
+    def ready(self) -> list[Placement]:
+        """What can be applied now."""
+        return self.of(Outcome.READY)
+
+    @property
+    def deferred(self) -> list[Placement]:
+        """What has to wait, and can."""
+        return self.of(Outcome.DEFERRED)
+
+    @property
+    def blocked(self) -> list[Placement]:
+        """What has to wait, and cannot."""
+        return self.of(Outcome.BLOCKED)
+
+
+class Needs:
+    """What new code needs of a database, and which migration brings it."""
+
+    def __init__(self, start: World, steps: Sequence[Step]):
+        self.before = start.database
+        self.code = fold([step.code for step in steps], start.code)
+        final = fold([step.database for step in steps], start.database)
+        self.tables = frozenset().union(*(step.code.tables | step.database.tables for step in steps))
+        self.unmet = self._problems(final)
+
+    def _problems(self, database: Schema) -> set[Problem]:
+        return set(
+            errors(
+                incompatibilities(self.code, database, before=self.before, only=self.tables)
+            )
+        )
+
+    def of(self, database: Schema, steps: Iterable[Step]) -> dict[Key, tuple[Problem, ...]]:
+        """Return by migration what the new code lacks until it is applied."""
+        lacking = self._problems(database) - self.unmet
+        needed: dict[Key, tuple[Problem, ...]] = {}
+        for step in steps:
+            if not lacking:
+                break
+            database = step.database.apply(database)
+            still = lacking & self._problems(database)
+            if met := lacking - still:
+                needed[step.key] = tuple(sorted(met, key=repr))
+            lacking = still
+        return needed
+
+
+def plan_pre_deploy(
+    steps: Sequence[Step], start: World, parents: Parents, policy: Policy
+) -> StagedPlan:
+    """
+    Return what can run while the code now serving does.
+
+    ``steps`` are in an order in which they can be applied to ``start``, whose code
+    is the code now serving; ``parents`` are what each must come after. What the
+    code being rolled out needs, and cannot have yet, is blocked.
+    """
+    planner = _PreDeploy(start, parents, policy)
+    for step in steps:
+        planner.place(step)
+    needs = Needs(start, steps)
+    deferred = [each.step for each in planner.placements if not _is_ready(each)]
+    lacking = needs.of(planner.database, deferred)
+    wanted = needs.of(start.database, [each.step for each in planner.placements if _is_ready(each)])
+    return StagedPlan(
+        tuple(_settled(each, lacking, wanted) for each in planner.placements)
+    )
+
+
+def _is_ready(placement: Placement) -> bool:
+    return placement.outcome is Outcome.READY
+
+
+def _settled(
+    placement: Placement,
+    lacking: Mapping[Key, tuple[Problem, ...]],
+    wanted: Mapping[Key, tuple[Problem, ...]],
+) -> Placement:
+    """Return a placement with what the new code needs of it."""
+    if _is_ready(placement):
+        asked = Stage.POST_DEPLOY not in placement.resolution.stage
+        opaque = placement.step.opaque and not placement.is_vouched_for
+        needed = wanted.get(placement.key, ())
+        required = bool(needed or opaque or asked)
+        return dataclasses.replace(placement, needed=needed, required=required)
+    needed = lacking.get(placement.key, ())
+    if not needed or placement.is_vouched_for:
+        return placement
+    return dataclasses.replace(placement, outcome=Outcome.BLOCKED, needed=needed)
+
+
+class _PreDeploy:
+    """Goes through a plan with the code now serving in mind."""
+
+    def __init__(self, start: World, parents: Parents, policy: Policy):
+        self.code = start.code
+        self.database = start.database
+        self.straight = start  # as it would be without deferring anything
+        self.parents = parents
+        self.policy = policy
+        self.placements: list[Placement] = []
+        self.waiting: set[Key] = set()
+
+    def place(self, step: Step) -> None:
+        """Decide on a migration."""
+        resolution = resolve(step, self.straight, self.policy)
+        self.straight = advance(self.straight, step)
+        placement = self._placement(step, resolution)
+        self.placements.append(placement)
+        if _is_ready(placement):
+            self.database = step.database.apply(self.database)
+        else:
+            self.waiting.add(step.key)
+
+    def _placement(self, step: Step, resolution: Resolution) -> Placement:
+        waits_for = tuple(sorted(self.waiting.intersection(self.parents.get(step.key, ()))))
+        if waits_for:
+            return Placement(step, Outcome.DEFERRED, resolution, waits_for=waits_for)
+        if explicit(step, self.policy) is not None:
+            allowed = Stage.PRE_DEPLOY in resolution.stage
+            return Placement(step, _outcome(allowed), resolution)
+        stage, effects = vouched(step)
+        if Stage.PRE_DEPLOY not in stage:
+            return Placement(step, Outcome.DEFERRED, resolution)
+        start = step.only(effects).database.apply(self.database)
+        breaks = self._breaks(start, step.database.apply(self.database), step)
+        if breaks and resolution.source is StageSource.FALLBACK:
+            allowed = Stage.PRE_DEPLOY in resolution.stage
+            return Placement(step, _outcome(allowed), resolution, breaks)
+        if not breaks and Stage.PRE_DEPLOY not in resolution.stage:
+            # It fits no stage by itself, but hurts nobody here: the code now
+            # serving does not know the tables, or the plan undoes it again.
+            resolution = Resolution(Stage.PRE_DEPLOY, StageSource.INFERRED)
+        return Placement(step, _outcome(not breaks), resolution, breaks)
+
+    def _breaks(
+        self, before: Schema, after: Schema, step: Step
+    ) -> tuple[Problem, ...]:
+        """Return what the code now serving loses."""
+        tables = step.database.tables
+
+        def problems(database: Schema) -> list[Problem]:
+            return errors(
+                incompatibilities(self.code, database, before=self.database, only=tables)
+            )
+
+        known = set(problems(before))
+        return tuple(each for each in problems(after) if each not in known)
+
+
+def _outcome(ready: bool) -> Outcome:
+    return Outcome.READY if ready else Outcome.DEFERRED
+
+
+def plan_post_deploy(
+    steps: Sequence[Step],
+    start: World,
+    parents: Parents,
+    policy: Policy,
+    held: Mapping[Key, datetime.datetime] | None = None,
+) -> StagedPlan:
+    """
+    Return what can run once only the new code does.
+
+    A migration that the new code needs is blocked: it should have run before the
+    deploy. ``held`` are those that wait for a time, and what depends on them.
+    """
+    held = held or {}
+    lacking = Needs(start, steps).of(start.database, steps)
+    placements: list[Placement] = []
+    waiting: set[Key] = set()
+    world = start
+    for step in steps:
+        resolution = resolve(step, world, policy)
+        world = advance(world, step)
+        waits_for = tuple(sorted(waiting.intersection(parents.get(step.key, ()))))
+        placement = Placement(
+            step,
+            _outcome(not waits_for and step.key not in held),
+            resolution,
+            waits_for=waits_for,
+            until=held.get(step.key),
+        )
+        placement = _refused(placement, lacking.get(step.key, ()))
+        placements.append(placement)
+        if not _is_ready(placement):
+            waiting.add(step.key)
+    return StagedPlan(tuple(placements))
+
+
+def _refused(placement: Placement, needed: tuple[Problem, ...]) -> Placement:
+    """Return the placement of a migration, blocked if it comes too late."""
+    resolution = placement.resolution
+    set_by_hand = resolution.source is not StageSource.INFERRED
+    too_late = set_by_hand and Stage.POST_DEPLOY not in resolution.stage
+    if too_late or (needed and not placement.is_vouched_for):
+        return dataclasses.replace(placement, outcome=Outcome.BLOCKED, needed=needed)
+    return placement

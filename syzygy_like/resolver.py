@@ -1,0 +1,171 @@
+"""From what a migration does to the stage that it belongs to."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.db.migrations import Migration
+
+from syzygy_like.compat import Problem, errors, incompatibilities
+from syzygy_like.effects import Effect, Step
+from syzygy_like.schema import Patch, Schema
+from syzygy_like.stages import Stage, StageSource
+from syzygy_like.tracking import World
+
+
+class InvalidStage(Exception):
+    """An attribute or setting that should be a ``Stage`` is something else."""
+
+    def __init__(self, owner: Any, value: Any):
+        super().__init__(owner, value)
+        self.owner = owner
+        self.value = value
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """
+    What a project says of stages, beyond its migrations.
+
+    Keys are "app_label" or "app_label.migration_name", of which the second wins.
+    """
+
+    overrides: Mapping[str, Stage] = dataclasses.field(default_factory=dict)
+    fallbacks: Mapping[str, Stage] = dataclasses.field(default_factory=dict)
+    third_party_fallback: Stage | None = Stage.PRE_DEPLOY
+    is_third_party: Callable[[Migration], bool] = lambda migration: False
+
+    def override(self, migration: Migration) -> Stage | None:
+        """Return the stage that a setting puts over all else, if any."""
+        return _lookup(self.overrides, migration)
+
+    def fallback(self, migration: Migration) -> Stage | None:
+        """Return the stage of a migration that fits none, if any."""
+        stage = _lookup(self.fallbacks, migration)
+        if stage is None and self.is_third_party(migration):
+            return self.third_party_fallback
+        return stage
+
+
+def _lookup(stages: Mapping[str, Stage], migration: Migration) -> Stage | None:
+    return stages.get(str(migration), stages.get(migration.app_label))
+
+
+@dataclasses.dataclass(frozen=True)
+class Resolution:
+    """
+    The stage of a migration, where it comes from, and what speaks against it.
+
+    ``before`` is why it cannot run before the deploy (the old code on what it
+    leaves), ``after`` why not after it (the new code without it).
+    """
+
+    stage: Stage
+    source: StageSource
+    before: tuple[Problem, ...] = ()
+    after: tuple[Problem, ...] = ()
+
+
+def declared_stage(owner: Any) -> Stage | None:
+    """
+    Return the ``stage`` of a migration or an operation, None where it has none.
+
+    Raises InvalidStage if it is no stage.
+    """
+    stage = getattr(owner, "stage", None)
+    if stage is None or (isinstance(stage, Stage) and stage):
+        return stage
+    raise InvalidStage(owner, stage)
+
+
+def explicit(step: Step, policy: Policy) -> Resolution | None:
+    """Return the stage that somebody has set for a whole migration, if any."""
+    stage, source = policy.override(step.migration), StageSource.OVERRIDE
+    if stage is None:
+        stage, source = declared_stage(step.migration), StageSource.DECLARED
+    if stage is None:
+        return None
+    return Resolution(stage.reverse if step.backwards else stage, source)
+
+
+def infer(step: Step, world: World) -> Resolution:
+    """Return the stages in which a migration breaks neither code."""
+    code, database = step.code, step.database
+    tables = code.tables | database.tables
+    new = World(code.apply(world.code), database.apply(world.database))
+
+    def broken(code: Schema, database: Schema) -> dict[Problem, None]:
+        found = incompatibilities(code, database, before=world.database, only=tables)
+        return dict.fromkeys(errors(found))
+
+    known = broken(world.code, world.database)
+    before = broken(world.code, new.database)
+    after = broken(new.code, world.database)
+    # Where the code does not run on the outcome either, no stage is right.
+    unmet = {} if step.opaque else broken(new.code, new.database)
+    before_all = tuple(each for each in {**before, **unmet} if each not in known)
+    after_all = tuple(each for each in {**after, **unmet} if each not in known)
+    stage = Stage(0)
+    if not before_all:
+        stage |= Stage.PRE_DEPLOY
+    if not after_all:
+        stage |= Stage.POST_DEPLOY
+    return Resolution(stage, StageSource.INFERRED, before_all, after_all)
+
+
+def vouched(step: Step) -> tuple[Stage, tuple[Effect, ...]]:
+    """Return what the operations of a migration declare, and which ones do."""
+    stage = Stage.ANY
+    effects = []
+    for effect in step.effects:
+        own = declared_stage(effect.operation)
+        if own is not None:
+            stage &= own.reverse if step.backwards else own
+            effects.append(effect)
+    return stage, tuple(effects)
+
+
+def resolve(step: Step, world: World, policy: Policy) -> Resolution:
+    """
+    Return the stage of a migration that is applied to a world.
+
+    An override wins over a declaration, a declaration over inference, and a
+    fallback is taken only where these find no stage.
+    """
+    resolution = explicit(step, policy) or _inferred(step, world)
+    if resolution.stage:
+        return resolution
+    fallback = policy.fallback(step.migration)
+    if fallback is None:
+        return resolution
+    stage = fallback.reverse if step.backwards else fallback
+    return dataclasses.replace(resolution, stage=stage, source=StageSource.FALLBACK)
+
+
+def _inferred(step: Step, world: World) -> Resolution:
+    stage, effects = vouched(step)
+    if not effects:
+        return infer(step, world)
+    rest = step.only(effect for effect in step.effects if effect not in effects)
+    declared = step.only(effects)
+    inferred = infer(
+        rest,
+        World(declared.code.apply(world.code), declared.database.apply(world.database)),
+    )
+    narrows = inferred.stage & stage != inferred.stage or not rest.effects
+    source = StageSource.DECLARED if narrows else StageSource.INFERRED
+    return dataclasses.replace(inferred, stage=inferred.stage & stage, source=source)
+
+
+def advance(world: World, step: Step) -> World:
+    """Return the world after a step."""
+    return World(step.code.apply(world.code), step.database.apply(world.database))
+
+
+def fold(patches: list[Patch], schema: Schema) -> Schema:
+    """Return a schema after changes that follow each other."""
+    for patch in patches:
+        schema = patch.apply(schema)
+    return schema

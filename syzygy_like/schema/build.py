@@ -1,0 +1,272 @@
+"""From the state of models to the tables that they stand for."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+from django.conf import settings
+from django.db import models
+from django.db.migrations.state import ModelState, ProjectState
+from django.db.migrations.utils import resolve_relation
+from django.db.models.fields import NOT_PROVIDED
+from django.db.models.fields.composite import CompositePrimaryKey
+from django.db.models.utils import make_model_tuple
+from django.utils.module_loading import import_string
+
+from syzygy_like.schema.constraints import constraints_of
+from syzygy_like.schema.expressions import UNIQUE_FUNCTIONS, freeze
+from syzygy_like.schema.tables import Column, Constraint, Default, Reference, Table
+from syzygy_like.schema.types import ANYTHING, ColumnType, Field, column_type
+
+ModelKey = tuple[str, str]
+Presence = Callable[[ModelState], bool]
+
+
+def everywhere(model_state: ModelState) -> bool:
+    """Tell that a model has its table: the presence where nothing is left out."""
+    return True
+
+
+class Builder:
+    """Builds the tables of models of one project state."""
+
+    def __init__(self, state: ProjectState, presence: Presence = everywhere):
+        self.models = cast("Mapping[ModelKey, ModelState]", state.models)
+        self.presence = presence
+        self.consulted: set[ModelKey] = set()
+
+    def tables(self, key: ModelKey) -> dict[str, Table]:
+        """
+        Return the tables of a model: its own and its many-to-many ones.
+
+        ``consulted`` then has the other models that they depend on.
+        """
+        self.consulted = set()
+        model = self.models.get(key)
+        if model is None or model.options.get("proxy") or not self.presence(model):
+            return {}
+        own = self._own_table(model)
+        tables = [own, *self._many_to_many_tables(model, own)]
+        return {table.name: table for table in tables}
+
+    def _own_table(self, model: ModelState) -> Table:
+        label = f"{model.app_label}.{model.name}"
+        name = table_name(model)
+        if not model.options.get("managed", True):
+            return Table(name, {}, external=True, label=label)
+        fields = dict(self._fields(model))
+        columns = {}
+        names = {}
+        for field_name, field in fields.items():
+            column = self._column(model, field_name, field)
+            if column is not None:
+                columns[column.name] = column
+                names[field_name] = column.name
+                names[field_attname(field_name, field)] = column.name
+        primary_key = tuple(_primary_key(fields, names))
+        if len(primary_key) == 1:
+            names["pk"] = primary_key[0]
+        return Table(
+            name,
+            columns,
+            primary_key=primary_key,
+            constraints=constraints_of(model, fields, names),
+            label=label,
+        )
+
+    def _fields(self, model: ModelState) -> Iterator[tuple[str, Field]]:
+        """Yield the fields of a model, those that Django adds by itself too."""
+        fields = dict(model.fields)
+        for base in model.bases:
+            if inspect.isclass(base) and issubclass(base, models.Model):
+                meta = getattr(base, "_meta", None)
+                if meta is not None and meta.abstract:
+                    inherited = {field.name: field for field in meta.local_fields}
+                    fields = {**inherited, **fields}
+        if not any(_is_primary_key(field) for field in fields.values()):
+            parents = list(_parents(model))
+            if parents:
+                link = f"{parents[0][1]}_ptr"
+                target = f"{parents[0][0]}.{parents[0][1]}"
+                if not any(_is_parent_link(field) for field in fields.values()):
+                    yield link, models.OneToOneField(
+                        target, models.CASCADE, primary_key=True, parent_link=True
+                    )
+            else:
+                auto_field = import_string(settings.DEFAULT_AUTO_FIELD)
+                yield "id", auto_field(primary_key=True)
+        yield from fields.items()
+        if model.options.get("order_with_respect_to"):
+            yield "_order", models.IntegerField()
+
+    def _column(self, model: ModelState, name: str, field: Field) -> Column | None:
+        column = column_name(name, field)
+        if column is None:
+            return None
+        default = None
+        if field.db_default is not NOT_PROVIDED:
+            default = Default(
+                freeze(field.db_default),
+                unique=type(field.db_default).__name__ in UNIQUE_FUNCTIONS,
+            )
+        is_relation = isinstance(field, models.ForeignKey)
+        reference, type_ = (
+            self._reference(model, field) if is_relation else (None, column_type(field))
+        )
+        return Column(
+            column,
+            type_,
+            null=field.null or field.generated,
+            default=default,
+            generated=freeze(getattr(field, "expression", True))
+            if field.generated
+            else None,
+            auto=isinstance(field, models.AutoField) or _is_auto(field),
+            collation=getattr(field, "db_collation", None),
+            reference=reference,
+            field=name,
+        )
+
+    def _reference(
+        self, model: ModelState, field: Field
+    ) -> tuple[Reference, ColumnType]:
+        remote = field.remote_field
+        target = resolve_relation(remote.model, model.app_label, model.name_lower)
+        to_field = getattr(remote, "field_name", None) or field.to_fields[0]  # type: ignore[attr-defined]
+        table, column, type_ = self._target(target, to_field)
+        on_delete = getattr(remote.on_delete, "operation", None)
+        reference = Reference(
+            table,
+            column,
+            constraint=field.db_constraint,  # type: ignore[attr-defined]
+            on_delete=on_delete,
+        )
+        return reference, type_
+
+    def _target(
+        self, key: ModelKey, field_name: str | None
+    ) -> tuple[str, str, ColumnType]:
+        """Return table, column and type of what a foreign key refers to."""
+        self.consulted.add(key)
+        model = self.models.get(key)
+        if model is None:  # of an app without migrations
+            return "_".join(key), field_name or "id", ANYTHING
+        if model.options.get("proxy"):
+            for parent in _parents(model):
+                return self._target(parent, field_name)
+        for name, field in self._fields(model):
+            if name == field_name or (field_name is None and _is_primary_key(field)):
+                if isinstance(field, models.ForeignKey):
+                    _, type_ = self._reference(model, field)
+                else:
+                    type_ = _key_type(column_type(field))
+                return table_name(model), column_name(name, field) or name, type_
+        for parent in _parents(model):
+            return self._target(parent, field_name)
+        return table_name(model), field_name or "id", ANYTHING
+
+    def _many_to_many_tables(self, model: ModelState, own: Table) -> Iterator[Table]:
+        for name, field in model.fields.items():
+            if not isinstance(field, models.ManyToManyField):
+                continue
+            if field.remote_field.through or own.external:
+                continue
+            yield self._many_to_many_table(model, own, name, field)
+
+    def _many_to_many_table(
+        self, model: ModelState, own: Table, name: str, field: Any
+    ) -> Table:
+        target = resolve_relation(
+            field.remote_field.model, model.app_label, model.name_lower
+        )
+        source, destination = model.name_lower, target[1]
+        if source == destination:
+            source, destination = f"from_{source}", f"to_{destination}"
+        columns = {"id": Column("id", ANYTHING, auto=True, field="id")}
+        ends = (
+            (source, (model.app_label, model.name_lower)),
+            (destination, target),
+        )
+        for end, key in ends:
+            table, column, type_ = self._target(key, None)
+            reference = Reference(table, column, field.remote_field.db_constraint)
+            columns[f"{end}_id"] = Column(
+                f"{end}_id", type_, reference=reference, field=end
+            )
+        pair = frozenset(f"{end}_id" for end, _ in ends)
+        return Table(
+            field.db_table or f"{own.name}_{name}",
+            columns,
+            primary_key=("id",),
+            constraints=frozenset({Constraint("unique", pair)}),
+            label=f"{own.label}.{name}",
+        )
+
+
+def table_name(model: ModelState) -> str:
+    """Return the name of a model's table, as Django's Options.contribute_to_class."""
+    name = model.options.get("db_table") or f"{model.app_label}_{model.name_lower}"
+    return name.strip('"')
+
+
+def column_name(name: str, field: Field) -> str | None:
+    """Return the name of a field's column, None if it has none."""
+    if isinstance(field, (models.ManyToManyField, CompositePrimaryKey)):
+        return None
+    bound = copy.copy(field)
+    bound.name = name
+    column = bound.get_attname_column()[1]
+    return column.strip('"') if column else None
+
+
+def field_attname(name: str, field: Field) -> str:
+    """Return the name of the attribute that holds a field's value."""
+    return f"{name}_id" if isinstance(field, models.ForeignKey) else name
+
+
+def _parents(model: ModelState) -> Iterator[ModelKey]:
+    """Yield the concrete models that a model inherits from."""
+    for base in model.bases:
+        if isinstance(base, str):
+            app_label, _, name = base.rpartition(".")
+            yield app_label or model.app_label, name.lower()
+        elif issubclass(base, models.Model) and base is not models.Model:
+            if not base._meta.abstract:
+                yield make_model_tuple(base)
+
+
+def _is_parent_link(field: Field) -> bool:
+    return bool(getattr(field.remote_field, "parent_link", False))
+
+
+def _is_primary_key(field: Field) -> bool:
+    return field.primary_key or _is_parent_link(field)
+
+
+def _primary_key(fields: Mapping[str, Field], names: Mapping[str, str]) -> Iterator[str]:
+    for name, field in fields.items():
+        if isinstance(field, CompositePrimaryKey):
+            yield from (names.get(part, part) for part in field.field_names)
+            return
+    for name, field in fields.items():
+        if field.primary_key and name in names:
+            yield names[name]
+            return
+    for name, field in fields.items():
+        if _is_parent_link(field) and name in names:
+            yield names[name]
+            return
+
+
+def _is_auto(field: Field) -> bool:
+    return field.get_internal_type() in {"AutoField", "BigAutoField", "SmallAutoField"}
+
+
+def _key_type(type_: ColumnType) -> ColumnType:
+    """Return the type of a foreign key to a column: it has no sign of its own."""
+    if type_.family == "integer" and type_.low == 0 and type_.high is not None:
+        return ColumnType("integer", low=-type_.high - 1, high=type_.high)
+    return type_

@@ -1,0 +1,122 @@
+"""The physical schema: what a database has, or what code takes for granted."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Iterable, Mapping
+
+from syzygy_like.schema.types import ColumnType
+
+
+@dataclasses.dataclass(frozen=True)
+class Default:
+    """A default that the database itself fills in."""
+
+    value: Hashable
+    unique: bool = False  # every call gives another value
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """
+    A relation to a column of another table.
+
+    ``constraint`` tells whether the database enforces it, ``on_delete`` what the
+    database itself then does to a row whose target goes ("CASCADE"...), if
+    anything.
+    """
+
+    table: str
+    column: str
+    constraint: bool = True
+    on_delete: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column of a table. ``field`` is its name in the models."""
+
+    name: str
+    type: ColumnType
+    null: bool = False
+    default: Default | None = None
+    generated: Hashable = None
+    auto: bool = False
+    collation: str | None = None
+    reference: Reference | None = None
+    field: str = dataclasses.field(default="", compare=False)
+
+    @property
+    def omittable(self) -> bool:
+        """Whether INSERT may leave the column out."""
+        return bool(self.null or self.default or self.auto or self.generated)
+
+    @property
+    def starts_null(self) -> bool:
+        """Whether the column is NULL in a row whose INSERT leaves it out."""
+        return self.null and not (self.default or self.auto or self.generated)
+
+
+@dataclasses.dataclass(frozen=True)
+class Constraint:
+    """
+    A rule on the rows of a table beyond those of its single columns.
+
+    ``kind`` is "unique", "check", "exclusion" or the class of a constraint that is
+    not known. ``columns`` are all that it reads, ``key`` what makes it what it is:
+    two constraints with the same key accept the same rows.
+    """
+
+    kind: str
+    columns: frozenset[str]
+    key: Hashable = None
+    condition: Hashable = None
+    nulls_distinct: bool = True
+    deferrable: bool = False
+    tests_null: bool = False
+    name: str = dataclasses.field(default="", compare=False)
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is a unique constraint over columns, not expressions."""
+        return self.kind == "unique" and self.key is None
+
+    def implies(self, other: Constraint) -> bool:
+        """Tell whether rows that this accepts are always accepted by the other."""
+        if not (self.plain and other.plain):
+            return self == other
+        return (
+            self.columns <= other.columns
+            and self.condition in (None, other.condition)
+            and (other.nulls_distinct or not self.nulls_distinct)
+            and (other.deferrable or not self.deferrable)
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """
+    A table. ``label`` is the name of its model.
+
+    An ``external`` table belongs to an unmanaged model: migrations neither make
+    nor change it, so it is taken to suit any code.
+    """
+
+    name: str
+    columns: Mapping[str, Column]
+    primary_key: tuple[str, ...] = ()
+    constraints: frozenset[Constraint] = frozenset()
+    external: bool = False
+    label: str = dataclasses.field(default="", compare=False)
+
+    def of_kind(self, kind: str) -> Iterable[Constraint]:
+        """Return the constraints of a kind, in a stable order."""
+        found = (each for each in self.constraints if each.kind == kind)
+        return sorted(found, key=lambda each: (sorted(each.columns), repr(each)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Schema:
+    """Tables by name."""
+
+    tables: Mapping[str, Table] = dataclasses.field(default_factory=dict)

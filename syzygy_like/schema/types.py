@@ -1,0 +1,183 @@
+"""What a column can hold."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+from syzygy_like.schema.expressions import freeze
+
+if TYPE_CHECKING:
+    Field = models.Field[Any, Any]
+else:
+    Field = models.Field
+
+# The ranges of "Numeric Types" in PostgreSQL's and MySQL's manuals; those of
+# Django's positive fields are held by a check constraint or UNSIGNED.
+INTEGERS = {
+    "SmallIntegerField": (-(2**15), 2**15 - 1),
+    "IntegerField": (-(2**31), 2**31 - 1),
+    "BigIntegerField": (-(2**63), 2**63 - 1),
+    "PositiveSmallIntegerField": (0, 2**15 - 1),
+    "PositiveIntegerField": (0, 2**31 - 1),
+    "PositiveBigIntegerField": (0, 2**63 - 1),
+    "SmallAutoField": (-(2**15), 2**15 - 1),
+    "AutoField": (-(2**31), 2**31 - 1),
+    "BigAutoField": (-(2**63), 2**63 - 1),
+}
+TEXTS = {"CharField", "SlugField", "FileField", "FilePathField", "TextField"}
+
+PHYSICAL_HOOKS = (
+    "db_type",
+    "db_parameters",
+    "rel_db_type",
+    "db_type_suffix",
+    "get_internal_type",
+    "get_attname_column",
+)
+VALUE_HOOKS = (
+    "get_prep_value",
+    "get_db_prep_value",
+    "get_db_prep_save",
+    "from_db_value",
+    "get_placeholder",
+    "select_format",
+)
+# Attributes of a field that change neither the type of its column nor a value
+# in it; Django's own list is Field.non_db_attrs.
+IRRELEVANT = {
+    *models.Field.non_db_attrs,
+    "auto_now",
+    "auto_now_add",
+    "db_column",
+    "db_comment",
+    "db_default",
+    "db_index",
+    "db_tablespace",
+    "default",
+    "encoder",
+    "decoder",
+    "null",
+    "primary_key",
+    "storage",
+    "unique",
+    "upload_to",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class ColumnType:
+    """
+    The values of a column: a family, and the bounds within the family.
+
+    ``low`` and ``high`` bound integers, ``size`` is the number of characters of
+    a text or the digits before a decimal point, ``places`` the digits after it;
+    None is "no bound". ``codec`` tells apart fields that store their values in a
+    way of their own.
+    """
+
+    family: str
+    low: int | None = None
+    high: int | None = None
+    size: int | None = None
+    places: int | None = None
+    codec: Hashable = None
+    item: ColumnType | None = None
+
+    def same_kind(self, other: ColumnType) -> bool:
+        """Tell whether values of both types read and compare alike."""
+        if ANYTHING in (self, other):
+            return True
+        if self.item is not None and other.item is not None:
+            return self.item.same_kind(other.item)
+        return (self.family, self.codec) == (other.family, other.codec)
+
+    def holds(self, other: ColumnType) -> bool:
+        """Tell whether a column of this type takes every value of the other."""
+        if ANYTHING in (self, other):
+            return True
+        if self.item is not None and other.item is not None:
+            return self.item.holds(other.item)
+        return (
+            _at_most(self.low, other.low)
+            and _at_least(self.high, other.high)
+            and _at_least(self.size, other.size)
+            and _at_least(self.places, other.places)
+        )
+
+    def __str__(self) -> str:
+        if self.item is not None:
+            return f"array of {self.item}"
+        if self.family == "integer":
+            return f"integer from {self.low} to {self.high}"
+        if self.family == "decimal" and self.size is not None:
+            places = self.places or 0
+            return f"decimal({self.size + places}, {places})"
+        return f"{self.family}({self.size})" if self.size is not None else self.family
+
+
+ANYTHING = ColumnType("anything")
+
+
+def _at_most(mine: int | None, yours: int | None) -> bool:
+    return mine is None or (yours is not None and mine <= yours)
+
+
+def _at_least(mine: int | None, yours: int | None) -> bool:
+    return mine is None or (yours is not None and mine >= yours)
+
+
+def column_type(field: Field) -> ColumnType:
+    """Return the type of a field's column; foreign keys are resolved elsewhere."""
+    if isinstance(field, models.GeneratedField):
+        return column_type(field.output_field)
+    if _overrides(field, PHYSICAL_HOOKS):
+        return ColumnType("custom", codec=_fingerprint(field))
+    known = _known_type(field)
+    if known is None:
+        return ColumnType(field.get_internal_type(), codec=_fingerprint(field))
+    if _overrides(field, VALUE_HOOKS):
+        return dataclasses.replace(known, codec=_fingerprint(field, "max_length"))
+    return known
+
+
+def _known_type(field: Field) -> ColumnType | None:
+    internal = field.get_internal_type()
+    if internal in INTEGERS:
+        low, high = INTEGERS[internal]
+        return ColumnType("integer", low=low, high=high)
+    if internal in TEXTS:
+        limited = internal != "TextField"
+        return ColumnType("text", size=field.max_length if limited else None)
+    if isinstance(field, models.DecimalField):
+        if field.max_digits is None or field.decimal_places is None:
+            return ColumnType("decimal")
+        places = field.decimal_places
+        return ColumnType("decimal", size=field.max_digits - places, places=places)
+    if internal == "ArrayField":
+        return ColumnType("array", item=column_type(field.base_field))  # type: ignore[attr-defined]
+    if type(field).__module__.startswith("django.db.models."):
+        return ColumnType(internal.removesuffix("Field").lower())
+    return None
+
+
+def _overrides(field: Field, hooks: tuple[str, ...]) -> bool:
+    """Tell whether a class outside Django defines one of the methods."""
+    for hook in hooks:
+        for cls in inspect.getmro(type(field)):
+            if hook in vars(cls):
+                if not cls.__module__.startswith("django."):
+                    return True
+                break
+    return False
+
+
+def _fingerprint(field: Field, *ignored: str) -> Hashable:
+    _, path, args, kwargs = field.deconstruct()
+    skipped = IRRELEVANT.union(ignored)
+    relevant = {name: arg for name, arg in kwargs.items() if name not in skipped}
+    return freeze((path, args, relevant))

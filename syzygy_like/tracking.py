@@ -1,0 +1,157 @@
+"""A project state whose tables are kept up to date as operations change it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from typing import Any
+
+from django.db.migrations.state import ModelState, ProjectState
+
+from syzygy_like.schema import Builder, ModelKey, Patch, Presence, Schema, Table
+
+
+class TrackedState(ProjectState):
+    """
+    A project state that notes which models are touched.
+
+    Whatever changes a model tells the state to reload it, or models rendered from
+    the state would be out of date: that is what is listened to here.
+    """
+
+    def __init__(
+        self,
+        models: dict[ModelKey, ModelState] | None = None,
+        real_apps: set[str] | None = None,
+    ) -> None:
+        super().__init__(models, real_apps)
+        self.touched: set[ModelKey] = set(self.models)
+
+    def _touch(self, app_label: str, model_name: str) -> None:
+        self.touched.add((app_label, model_name.lower()))
+
+    def add_model(self, model_state: ModelState) -> None:
+        self._touch(model_state.app_label, model_state.name)
+        super().add_model(model_state)
+
+    def remove_model(self, app_label: str, model_name: str) -> None:
+        self._touch(app_label, model_name)
+        super().remove_model(app_label, model_name)
+
+    def rename_model(self, app_label: str, old_name: str, new_name: str) -> None:
+        self._touch(app_label, old_name)
+        self._touch(app_label, new_name)
+        super().rename_model(app_label, old_name, new_name)
+
+    def reload_model(
+        self, app_label: str, model_name: str, delay: bool = False
+    ) -> None:
+        self._touch(app_label, model_name)
+        super().reload_model(app_label, model_name, delay)
+
+    def reload_models(self, models: Any, delay: bool = True) -> None:
+        models = set(models)
+        for app_label, model_name in models:
+            self._touch(app_label, model_name)
+        super().reload_models(models, delay)
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """What code expects of a database, and what that database has."""
+
+    code: Schema
+    database: Schema
+
+
+class Tracker:
+    """
+    The tables of a changing state, rebuilt only where it was touched.
+
+    Beside them it keeps those of the database, which need not be the same: it is
+    told what operations do to it.
+    """
+
+    def __init__(self, state: TrackedState, presence: Presence):
+        self.state = state
+        self.presence = presence
+        self._tables: dict[ModelKey, dict[str, Table]] = {}
+        self._dependents: dict[ModelKey, set[ModelKey]] = defaultdict(set)
+        self._database = Schema()
+        self._patches: list[Patch] = []
+
+    def fork(self) -> Tracker:
+        """Return a tracker of a copy of the state, which goes its own way."""
+        models = {key: model.clone() for key, model in self.state.models.items()}
+        copy = Tracker(TrackedState(models, self.state.real_apps), self.presence)
+        copy.refresh()
+        copy._database = self.world.database
+        return copy
+
+    @property
+    def world(self) -> World:
+        """The code's tables as of the last refresh, and the database's."""
+        for patch in self._patches:
+            self._database = patch.apply(self._database)
+        self._patches.clear()
+        tables = {
+            name: table for tables in self._tables.values() for name, table in tables.items()
+        }
+        return World(Schema(tables), self._database)
+
+    def settle(self) -> None:
+        """Take it that the database has what the state says, as history does."""
+        self._patches.append(self.refresh())
+
+    def record(self, patch: Patch) -> None:
+        """Note what becomes of the database."""
+        self._patches.append(patch)
+
+    def refresh(self) -> Patch:
+        """Rebuild what was touched and return what changed."""
+        queue = sorted(self.state.touched)
+        self.state.touched.clear()
+        before: dict[str, Table] = {}
+        after: dict[str, Table] = {}
+        seen = set(queue)
+        builder = Builder(self.state, self.presence)
+        for key in queue:
+            old, new = self._rebuild(builder, key)
+            before.update(old)
+            after.update(new)
+            if _identity(old) != _identity(new):
+                dependents = self._dependents[key] - seen
+                seen |= dependents
+                queue.extend(sorted(dependents))
+        return _difference(before, after)
+
+    def _rebuild(
+        self, builder: Builder, key: ModelKey
+    ) -> tuple[dict[str, Table], dict[str, Table]]:
+        old = self._tables.pop(key, {})
+        new = builder.tables(key)
+        if new:
+            self._tables[key] = new
+        for consulted in builder.consulted:
+            self._dependents[consulted].add(key)
+        return old, new
+
+
+def _identity(tables: dict[str, Table]) -> object:
+    """Return what other tables may refer to: names, keys and types."""
+    return {
+        name: (
+            table.primary_key,
+            [(column.name, column.type) for column in table.columns.values()],
+        )
+        for name, table in tables.items()
+    }
+
+
+def _difference(before: dict[str, Table], after: dict[str, Table]) -> Patch:
+    changes = {}
+    for name in {**before, **after}:
+        old, new = before.get(name), after.get(name)
+        if old != new:
+            changes[name] = (old, new)
+    return Patch(changes)
