@@ -94,9 +94,7 @@ class Reader:
         ]
         return Step(migration, tuple(effects))
 
-    def effect(
-        self, tracker: Tracker, app_label: str, operation: Operation
-    ) -> Effect:
+    def effect(self, tracker: Tracker, app_label: str, operation: Operation) -> Effect:
         """Apply an operation to a tracked state and return what it does."""
         if isinstance(operation, SeparateDatabaseAndState):
             database, opaque = self._separate_database(tracker, app_label, operation)

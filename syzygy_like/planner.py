@@ -100,17 +100,23 @@ class Needs:
         self.before = start.database
         self.code = fold([step.code for step in steps], start.code)
         final = fold([step.database for step in steps], start.database)
-        self.tables = frozenset().union(*(step.code.tables | step.database.tables for step in steps))
+        self.tables = frozenset().union(
+            *(step.code.tables | step.database.tables for step in steps)
+        )
         self.unmet = self._problems(final)
 
     def _problems(self, database: Schema) -> set[Problem]:
         return set(
             errors(
-                incompatibilities(self.code, database, before=self.before, only=self.tables)
+                incompatibilities(
+                    self.code, database, before=self.before, only=self.tables
+                )
             )
         )
 
-    def of(self, database: Schema, steps: Iterable[Step]) -> dict[Key, tuple[Problem, ...]]:
+    def of(
+        self, database: Schema, steps: Iterable[Step]
+    ) -> dict[Key, tuple[Problem, ...]]:
         """Return by migration what the new code lacks until it is applied."""
         lacking = self._problems(database) - self.unmet
         needed: dict[Key, tuple[Problem, ...]] = {}
@@ -141,7 +147,9 @@ def plan_pre_deploy(
     needs = Needs(start, steps)
     deferred = [each.step for each in planner.placements if not _is_ready(each)]
     lacking = needs.of(planner.database, deferred)
-    wanted = needs.of(start.database, [each.step for each in planner.placements if _is_ready(each)])
+    wanted = needs.of(
+        start.database, [each.step for each in planner.placements if _is_ready(each)]
+    )
     return StagedPlan(
         tuple(_settled(each, lacking, wanted) for each in planner.placements)
     )
@@ -193,7 +201,9 @@ class _PreDeploy:
             self.waiting.add(step.key)
 
     def _placement(self, step: Step, resolution: Resolution) -> Placement:
-        waits_for = tuple(sorted(self.waiting.intersection(self.parents.get(step.key, ()))))
+        waits_for = tuple(
+            sorted(self.waiting.intersection(self.parents.get(step.key, ())))
+        )
         if waits_for:
             return Placement(step, Outcome.DEFERRED, resolution, waits_for=waits_for)
         if explicit(step, self.policy) is not None:
@@ -213,15 +223,15 @@ class _PreDeploy:
             resolution = Resolution(Stage.PRE_DEPLOY, StageSource.INFERRED)
         return Placement(step, _outcome(not breaks), resolution, breaks)
 
-    def _breaks(
-        self, before: Schema, after: Schema, step: Step
-    ) -> tuple[Problem, ...]:
+    def _breaks(self, before: Schema, after: Schema, step: Step) -> tuple[Problem, ...]:
         """Return what the code now serving loses."""
         tables = step.database.tables
 
         def problems(database: Schema) -> list[Problem]:
             return errors(
-                incompatibilities(self.code, database, before=self.database, only=tables)
+                incompatibilities(
+                    self.code, database, before=self.database, only=tables
+                )
             )
 
         known = set(problems(before))

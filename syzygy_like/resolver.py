@@ -15,11 +15,12 @@ from syzygy_like.stages import Stage, StageSource
 from syzygy_like.tracking import World
 
 
-class InvalidStage(Exception):
+class InvalidStageError(Exception):
     """An attribute or setting that should be a ``Stage`` is something else."""
 
-    def __init__(self, owner: Any, value: Any):
-        super().__init__(owner, value)
+    def __init__(self, migration: Migration, owner: Any, value: Any):
+        super().__init__(migration, owner, value)
+        self.migration = migration
         self.owner = owner
         self.value = value
 
@@ -68,16 +69,17 @@ class Resolution:
     after: tuple[Problem, ...] = ()
 
 
-def declared_stage(owner: Any) -> Stage | None:
+def declared_stage(migration: Migration, owner: Any = None) -> Stage | None:
     """
-    Return the ``stage`` of a migration or an operation, None where it has none.
+    Return the ``stage`` of a migration or of one of its operations, if it has one.
 
-    Raises InvalidStage if it is no stage.
+    Raises InvalidStageError if it is no stage.
     """
+    owner = migration if owner is None else owner
     stage = getattr(owner, "stage", None)
     if stage is None or (isinstance(stage, Stage) and stage):
         return stage
-    raise InvalidStage(owner, stage)
+    raise InvalidStageError(migration, owner, stage)
 
 
 def explicit(step: Step, policy: Policy) -> Resolution | None:
@@ -120,7 +122,7 @@ def vouched(step: Step) -> tuple[Stage, tuple[Effect, ...]]:
     stage = Stage.ANY
     effects = []
     for effect in step.effects:
-        own = declared_stage(effect.operation)
+        own = declared_stage(step.migration, effect.operation)
         if own is not None:
             stage &= own.reverse if step.backwards else own
             effects.append(effect)

@@ -76,16 +76,20 @@ class Tracker:
         self.state = state
         self.presence = presence
         self._tables: dict[ModelKey, dict[str, Table]] = {}
+        self._code: dict[str, Table] = {}
         self._dependents: dict[ModelKey, set[ModelKey]] = defaultdict(set)
         self._database = Schema()
         self._patches: list[Patch] = []
 
     def fork(self) -> Tracker:
         """Return a tracker of a copy of the state, which goes its own way."""
+        self.settle()
         models = {key: model.clone() for key, model in self.state.models.items()}
         copy = Tracker(TrackedState(models, self.state.real_apps), self.presence)
-        copy.refresh()
-        copy._database = self.world.database
+        copy.state.touched.clear()
+        copy._tables = dict(self._tables)
+        copy._dependents.update({k: set(v) for k, v in self._dependents.items()})
+        copy._code, copy._database = dict(self._code), self.world.database
         return copy
 
     @property
@@ -94,10 +98,7 @@ class Tracker:
         for patch in self._patches:
             self._database = patch.apply(self._database)
         self._patches.clear()
-        tables = {
-            name: table for tables in self._tables.values() for name, table in tables.items()
-        }
-        return World(Schema(tables), self._database)
+        return World(Schema(dict(self._code)), self._database)
 
     def settle(self) -> None:
         """Take it that the database has what the state says, as history does."""
@@ -123,7 +124,9 @@ class Tracker:
                 dependents = self._dependents[key] - seen
                 seen |= dependents
                 queue.extend(sorted(dependents))
-        return _difference(before, after)
+        patch = _difference(before, after)
+        self._code = dict(patch.apply(Schema(self._code)).tables)
+        return patch
 
     def _rebuild(
         self, builder: Builder, key: ModelKey

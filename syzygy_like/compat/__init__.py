@@ -30,9 +30,7 @@ def incompatibilities(
     before = database if before is None else before
     names = {**code.tables, **database.tables} if only is None else sorted(only)
     return [
-        problem
-        for name in names
-        for problem in _of_table(name, code, database, before)
+        problem for name in names for problem in _of_table(name, code, database, before)
     ]
 
 

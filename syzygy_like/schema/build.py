@@ -92,8 +92,11 @@ class Builder:
                 link = f"{parents[0][1]}_ptr"
                 target = f"{parents[0][0]}.{parents[0][1]}"
                 if not any(_is_parent_link(field) for field in fields.values()):
-                    yield link, models.OneToOneField(
-                        target, models.CASCADE, primary_key=True, parent_link=True
+                    yield (
+                        link,
+                        models.OneToOneField(
+                            target, models.CASCADE, primary_key=True, parent_link=True
+                        ),
                     )
             else:
                 auto_field = import_string(settings.DEFAULT_AUTO_FIELD)
@@ -233,9 +236,10 @@ def _parents(model: ModelState) -> Iterator[ModelKey]:
         if isinstance(base, str):
             app_label, _, name = base.rpartition(".")
             yield app_label or model.app_label, name.lower()
-        elif issubclass(base, models.Model) and base is not models.Model:
-            if not base._meta.abstract:
-                yield make_model_tuple(base)
+            continue
+        meta = getattr(base, "_meta", None)
+        if meta is not None and not meta.abstract:
+            yield make_model_tuple(base)
 
 
 def _is_parent_link(field: Field) -> bool:
@@ -246,8 +250,10 @@ def _is_primary_key(field: Field) -> bool:
     return field.primary_key or _is_parent_link(field)
 
 
-def _primary_key(fields: Mapping[str, Field], names: Mapping[str, str]) -> Iterator[str]:
-    for name, field in fields.items():
+def _primary_key(
+    fields: Mapping[str, Field], names: Mapping[str, str]
+) -> Iterator[str]:
+    for field in fields.values():
         if isinstance(field, CompositePrimaryKey):
             yield from (names.get(part, part) for part in field.field_names)
             return

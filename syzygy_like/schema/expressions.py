@@ -66,7 +66,9 @@ def _freeze_deconstructible(value: Any, columns: Columns) -> Hashable:
     path, args, kwargs = value.deconstruct()[-3:]
     if isinstance(value, BaseExpression):
         # A plain string is the name of a field in every expression but Value.
-        args = [F(arg) if isinstance(arg, str) and arg in columns else arg for arg in args]
+        args = [
+            F(arg) if isinstance(arg, str) and arg in columns else arg for arg in args
+        ]
     return (path, freeze(args, columns), freeze(kwargs, columns))
 
 

@@ -38,7 +38,9 @@ class Patch:
         for name, (old, new) in later.changes.items():
             first = changes[name][0] if name in changes else old
             changes[name] = (first, new)
-        return Patch({name: both for name, both in changes.items() if both[0] != both[1]})
+        return Patch(
+            {name: both for name, both in changes.items() if both[0] != both[1]}
+        )
 
     def apply(self, schema: Schema) -> Schema:
         """
@@ -84,9 +86,7 @@ def _merge_mappings(
     current: Mapping[str, T], old: Mapping[str, T], new: Mapping[str, T]
 ) -> dict[str, T]:
     kept = {
-        name: item
-        for name, item in current.items()
-        if name in new or name not in old
+        name: item for name, item in current.items() if name in new or name not in old
     }
     changed = {name: item for name, item in new.items() if old.get(name) != item}
     return {**kept, **changed}

@@ -1,0 +1,1 @@
+"""A demo: an example project goes through a whole staged deployment."""

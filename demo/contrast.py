@@ -1,0 +1,26 @@
+"""The same deployment by one stock ``migrate``: the old code breaks."""
+
+from demo.console import say
+from demo.errors import DemoError
+from demo.session import Session
+from demo.staged import serve_first_version
+from demo.versions import check_out
+
+
+def deploy_at_once(session: Session) -> None:
+    """Take the shop from version 1 to version 2 with one plain ``migrate``."""
+    old = serve_first_version(session)
+    session.step("Everything is migrated at once, with version 1 serving")
+    new = check_out(session.folder, "v2", "v2")
+    new.manage("migrate")
+    session.step("The roll-out: both versions serve, then version 1 ends")
+    session.start(new)
+    session.watch(seconds=4)
+    session.stop(old)
+    session.stop(new)
+    session.report()
+    if not session.summaries[old.name].failures:
+        raise DemoError("The old code survived, which it should not.")
+    if session.summaries[new.name].failures:
+        raise DemoError("The new code failed, which it should not.")
+    say(f"\n{session.summaries[old.name].failures} operations of the old code failed.")

@@ -1,0 +1,133 @@
+"""The settings, read whenever they are needed."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from typing import Any
+
+from django.conf import settings
+from django.db.migrations import Migration
+from django.db.migrations.loader import MigrationLoader
+
+from syzygy_like.resolver import Policy
+from syzygy_like.stages import Stage
+
+OVERRIDE = "MIGRATION_STAGES_OVERRIDE"
+FALLBACK = "MIGRATION_STAGES_FALLBACK"
+THIRD_PARTY_FALLBACK = "MIGRATION_THIRD_PARTY_STAGES_FALLBACK"
+BASELINE = "MIGRATION_STAGES_BASELINE"
+SKIP_BLOCKED = "MIGRATION_STAGES_SKIP_BLOCKED"
+ALL = (OVERRIDE, FALLBACK, THIRD_PARTY_FALLBACK, BASELINE, SKIP_BLOCKED)
+
+
+class Fault(enum.Enum):
+    """What can be wrong with a setting."""
+
+    NO_MAPPING = enum.auto()
+    NO_STAGE = enum.auto()
+    NO_SUCH_APP = enum.auto()
+    NO_SUCH_MIGRATION = enum.auto()
+
+
+@dataclasses.dataclass(frozen=True)
+class InvalidSettingError(Exception):
+    """A setting, or one key of it, that cannot be used."""
+
+    setting: str
+    fault: Fault
+    key: Any = None
+    value: Any = None
+    candidates: tuple[str, ...] = ()
+
+
+def policy() -> Policy:
+    """
+    Return what the settings say of stages.
+
+    Raises InvalidSettingError where a value is of no use.
+    """
+    for problem in _invalid_values():
+        raise problem
+    return Policy(
+        overrides=_mapping(OVERRIDE),
+        fallbacks=_mapping(FALLBACK),
+        third_party_fallback=_third_party_fallback(),
+        is_third_party=is_third_party,
+    )
+
+
+def baseline() -> dict[str, str]:
+    """Return by app the name of the last migration that is taken as history."""
+    return {
+        app_label: name
+        for app_label, name in _mapping(BASELINE).items()
+        if isinstance(app_label, str) and isinstance(name, str)
+    }
+
+
+def skips_blocked() -> bool:
+    """Tell whether what is blocked is left out, rather than an error."""
+    return bool(getattr(settings, SKIP_BLOCKED, False))
+
+
+def is_third_party(migration: Migration) -> bool:
+    """Tell whether the file of a migration was installed, not written here."""
+    module = sys.modules.get(type(migration).__module__)
+    path = getattr(module, "__file__", None) or ""
+    return not {"site-packages", "dist-packages"}.isdisjoint(PurePath(path).parts)
+
+
+def invalid_settings(loader: MigrationLoader) -> Iterator[InvalidSettingError]:
+    """Yield all that is wrong with the settings, given the migrations there are."""
+    yield from _invalid_values()
+    for setting in (OVERRIDE, FALLBACK):
+        for key in _mapping(setting):
+            yield from _invalid_key(setting, key, loader)
+    for app_label, name in _mapping(BASELINE).items():
+        yield from _invalid_key(BASELINE, f"{app_label}.{name}", loader)
+
+
+def _mapping(setting: str) -> Mapping[Any, Any]:
+    value = getattr(settings, setting, None) or {}
+    return value if isinstance(value, Mapping) else {}
+
+
+def _third_party_fallback() -> Stage | None:
+    stage: Stage | None = getattr(settings, THIRD_PARTY_FALLBACK, Stage.PRE_DEPLOY)
+    return stage
+
+
+def _invalid_values() -> Iterator[InvalidSettingError]:
+    for setting in (OVERRIDE, FALLBACK, BASELINE):
+        value = getattr(settings, setting, None) or {}
+        if not isinstance(value, Mapping):
+            yield InvalidSettingError(setting, Fault.NO_MAPPING, value=value)
+    for setting in (OVERRIDE, FALLBACK):
+        for key, stage in _mapping(setting).items():
+            if not (isinstance(stage, Stage) and stage):
+                yield InvalidSettingError(setting, Fault.NO_STAGE, key, stage)
+    stage = _third_party_fallback()
+    if stage is not None and not (isinstance(stage, Stage) and stage):
+        yield InvalidSettingError(THIRD_PARTY_FALLBACK, Fault.NO_STAGE, value=stage)
+
+
+def _invalid_key(
+    setting: str, key: Any, loader: MigrationLoader
+) -> Iterator[InvalidSettingError]:
+    app_label, _, name = str(key).partition(".")
+    if app_label not in loader.migrated_apps:
+        yield InvalidSettingError(
+            setting,
+            Fault.NO_SUCH_APP,
+            key,
+            candidates=tuple(sorted(loader.migrated_apps)),
+        )
+    elif name and (app_label, name) not in loader.disk_migrations:
+        names = (name for label, name in loader.disk_migrations if label == app_label)
+        yield InvalidSettingError(
+            setting, Fault.NO_SUCH_MIGRATION, key, candidates=tuple(sorted(names))
+        )

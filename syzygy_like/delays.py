@@ -1,0 +1,67 @@
+"""Migrations that wait for a time after their parents: ``stage_delay``."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Collection, Mapping
+
+from django.db.migrations import Migration
+from django.utils import timezone
+
+Key = tuple[str, str]
+
+
+class InvalidDelayError(Exception):
+    """A ``stage_delay`` is no timedelta."""
+
+    def __init__(self, migration: Migration, value: object):
+        super().__init__(migration, value)
+        self.migration = migration
+        self.value = value
+
+
+def stage_delay(migration: Migration) -> datetime.timedelta | None:
+    """
+    Return how long a migration is to wait after its parents, None if not at all.
+
+    Raises InvalidDelayError if what it says is no timedelta.
+    """
+    delay = getattr(migration, "stage_delay", None)
+    if delay is not None and not isinstance(delay, datetime.timedelta):
+        raise InvalidDelayError(migration, delay)
+    return delay
+
+
+def waits_since(loader: MigrationLoader, key: Key) -> datetime.datetime | None:
+    """Return when the last parent of a migration was applied, None if one is not."""
+    moments = []
+    for parent in loader.graph.node_map[key].parents:
+        record = loader.applied_migrations.get(parent.key)
+        moment = getattr(record, "applied", None)
+        if moment is None:
+            return None
+        moments.append(moment)
+    return max(moments, default=None)
+
+
+def held_migrations(
+    loader: MigrationLoader, migrations: Collection[Migration]
+) -> Mapping[Key, datetime.datetime]:
+    """Return until when migrations with a delay have to wait, if they still do."""
+    now = timezone.now()
+    held = {}
+    for migration in migrations:
+        delay = stage_delay(migration)
+        key = (migration.app_label, migration.name)
+        if delay is None or not loader.graph.node_map[key].parents:
+            continue
+        until = (_aware(waits_since(loader, key)) or now) + delay
+        if until > now:
+            held[key] = until
+    return held
+
+
+def _aware(moment: datetime.datetime | None) -> datetime.datetime | None:
+    if moment is not None and timezone.is_naive(moment):
+        return timezone.make_aware(moment)
+    return moment

@@ -1,0 +1,141 @@
+"""The executor of a staged migrate: Django's, with a plan cut to a stage."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+from django.db import DatabaseError
+from django.db.migrations import Migration
+from django.db.migrations.executor import MigrationExecutor
+
+from syzygy_like import conf
+from syzygy_like.delays import held_migrations
+from syzygy_like.explain import Explanation, explain
+from syzygy_like.history import Database, History, Key
+from syzygy_like.planner import (
+    Placement,
+    StagedPlan,
+    plan_post_deploy,
+    plan_pre_deploy,
+)
+from syzygy_like.stages import Stage
+
+Plan = list[tuple[Migration, bool]]
+
+
+class MigrationFailedError(Exception):
+    """The database refused a migration."""
+
+    def __init__(self, migration: Migration, error: DatabaseError):
+        super().__init__(migration, error)
+        self.migration = migration
+        self.error = error
+
+
+@dataclasses.dataclass
+class Staging:
+    """
+    What is asked of a staged migrate, and what came of it.
+
+    ``accept`` decides on a plan before anything is applied: it returns what to go on
+    with, or raises. ``present`` returns what Django is given for a placement.
+    """
+
+    stage: Stage
+    accept: Callable[[StagedExecutor], Iterable[Placement]]
+    present: Callable[[Placement], Any] = lambda placement: placement.step.migration
+    plan: StagedPlan = dataclasses.field(default_factory=StagedPlan)
+
+
+class StagedExecutor(MigrationExecutor):
+    """Applies the migrations of a stage."""
+
+    def __init__(
+        self, connection: Any, progress_callback: Any = None, *, staging: Staging
+    ):
+        super().__init__(connection, progress_callback)
+        self.staging = staging
+        self._planning = False
+
+    def migration_plan(
+        self, targets: Collection[tuple[str, str | None]], clean_start: bool = False
+    ) -> Plan:
+        """Return the part of Django's plan for the targets that runs in the stage."""
+        if clean_start or self._planning:
+            return super().migration_plan(targets, clean_start)
+        self._planning = True  # Django's method may call itself
+        try:
+            plan = super().migration_plan(targets)
+        finally:
+            self._planning = False
+        self.staging.plan = self._staged(plan)
+        return [
+            (self.staging.present(each), each.step.backwards)
+            for each in self.staging.accept(self)
+        ]
+
+    def _staged(self, plan: Plan) -> StagedPlan:
+        history = self.history
+        backwards = any(undone for _, undone in plan)
+        migrations = [migration for migration, _ in plan]
+        tracker = history.at(history.applied)
+        start = tracker.world
+        if backwards:
+            steps = history.backwards(migrations)
+        else:
+            steps = history.forwards(tracker, migrations)
+        parents = self._edges(migrations, backwards)
+        policy = conf.policy()
+        if self.staging.stage is Stage.PRE_DEPLOY:
+            return plan_pre_deploy(steps, start, parents, policy)
+        held = {} if backwards else held_migrations(self.loader, migrations)
+        return plan_post_deploy(steps, start, parents, policy, held)
+
+    @property
+    def history(self) -> History:
+        """The history of the database, as the loader has it."""
+        return History(self.loader, Database(self.connection.alias))
+
+    def _edges(
+        self, migrations: Collection[Migration], backwards: bool
+    ) -> dict[Key, list[Key]]:
+        """Return what each migration must come after, as the graph has it."""
+        nodes = self.loader.graph.node_map
+        edges = {}
+        for each in migrations:
+            node = nodes[each.app_label, each.name]
+            others = node.children if backwards else node.parents
+            edges[node.key] = [other.key for other in others]
+        return edges
+
+    def explain(self, placement: Placement) -> Explanation:
+        """Explain why a migration of the plan fits no stage."""
+        history = self.history
+        placements = self.staging.plan.placements
+        earlier = [each.key for each in placements[: placements.index(placement)]]
+        tracker = history.at([*history.applied, *earlier])
+        return explain(placement.step.migration, tracker, history.database.reader)
+
+    def apply_migration(
+        self,
+        state: Any,
+        migration: Migration,
+        fake: bool = False,
+        fake_initial: bool = False,
+    ) -> Any:
+        """Apply a migration. Raises MigrationFailedError if the database refuses."""
+        try:
+            return super().apply_migration(state, migration, fake, fake_initial)
+        except DatabaseError as error:
+            raise MigrationFailedError(migration, error) from error
+
+    def unapply_migration(
+        self, state: Any, migration: Migration, fake: bool = False
+    ) -> Any:
+        """Undo a migration. Raises MigrationFailedError if the database refuses."""
+        try:
+            return super().unapply_migration(state, migration, fake)
+        except DatabaseError as error:
+            raise MigrationFailedError(migration, error) from error

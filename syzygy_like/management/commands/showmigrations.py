@@ -1,0 +1,84 @@
+"""Django's showmigrations, with the stages of what is not applied yet."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser, OutputWrapper
+from django.core.management.commands import showmigrations
+from django.db import connections
+from django.db.migrations.loader import MigrationLoader
+
+from syzygy_like import checks
+from syzygy_like.messages import settings
+from syzygy_like.status import Status, statuses
+
+Statuses = dict[tuple[str, str], Status]
+
+
+class AnnotatedOutput(OutputWrapper):
+    """Adds to the lines of migrations that are not applied what becomes of them."""
+
+    def __init__(self, out: OutputWrapper, statuses: Statuses):
+        super().__init__(out)
+        self.statuses = statuses
+        self.app_label = ""
+
+    def write(
+        self, msg: str = "", style_func: Any = None, ending: str | None = None
+    ) -> None:
+        mark, _, rest = msg.strip().partition("] ")
+        name = rest.split()[0] if rest.split() else ""
+        if mark == "[ ":
+            app_label, dot, bare = name.partition(".")
+            key = (app_label, bare) if dot else (self.app_label, name)
+            if key in self.statuses:
+                msg = f"{msg}  ({self.statuses[key].text})"
+        elif not msg.startswith(" "):
+            self.app_label = msg
+        super().write(msg, style_func, ending)
+
+
+class Command(showmigrations.Command):
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--format",
+            choices=("list", "plan", "json"),
+            help="How to print the migrations: as by --list, as by --plan, or as "
+            "JSON, in the order of the plan.",
+        )
+
+    def check(self, *args: Any, **kwargs: Any) -> None:
+        with checks.suspended():
+            super().check(*args, **kwargs)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        connection = connections[options["database"]]
+        try:
+            loader = MigrationLoader(connection, ignore_no_migrations=True)
+        except checks.UNLOADABLE as error:
+            raise CommandError(settings.unloadable(error)) from error
+        found = statuses(loader, connection.alias)
+        if options["format"] == "json":
+            self._show_json(loader, found, options["app_label"])
+            return
+        stdout = self.stdout
+        self.stdout = AnnotatedOutput(stdout, found)
+        try:
+            super().handle(*args, **options)
+        finally:
+            self.stdout = stdout
+
+    def _show_json(
+        self, loader: MigrationLoader, found: Statuses, app_labels: list[str]
+    ) -> None:
+        self._validate_app_names(loader, app_labels)
+        wanted = [
+            dataclasses.asdict(status)
+            for key, status in found.items()
+            if not app_labels or key[0] in app_labels
+        ]
+        self.stdout.write(json.dumps(wanted, indent=2, default=str))

@@ -1,0 +1,1 @@
+"""All prose. Errors carry data, which is turned into words here."""

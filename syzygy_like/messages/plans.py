@@ -1,0 +1,149 @@
+"""Messages about plans."""
+
+from __future__ import annotations
+
+import datetime
+import textwrap
+from collections.abc import Callable, Sequence
+
+from django.db.migrations import Migration
+from django.utils.timesince import timesince
+
+from syzygy_like.explain import Explanation
+from syzygy_like.messages.migrations import ambiguous, fix
+from syzygy_like.messages.problems import NEW, OLD, sentences
+from syzygy_like.planner import Placement, StagedPlan
+from syzygy_like.resolver import Resolution
+
+Explain = Callable[[Placement], Explanation]
+
+
+def stage_and_source(resolution: Resolution) -> str:
+    """Return a stage with where it comes from: "pre-deploy, inferred"."""
+    return f"{resolution.stage.label}, {resolution.source.value}"
+
+
+def name(placement: Placement) -> str:
+    """Return the name of a migration, as Django prints it."""
+    return ".".join(placement.key)
+
+
+def heading(placement: Placement) -> str:
+    """Return the name of a migration with its stage."""
+    return f"{name(placement)}  ({stage_and_source(placement.resolution)})"
+
+
+def reasons(placement: Placement) -> list[str]:
+    """Return why a migration has its place in a plan, a sentence each."""
+    why = sentences(placement.breaks, OLD) + sentences(placement.needed, NEW)
+    why += [f"waits for {'.'.join(key)}" for key in placement.waits_for]
+    if placement.until:
+        why.append(f"held until {date(placement.until)}, by its stage_delay")
+    if not why:
+        why += sentences(placement.resolution.before, OLD)
+        why += sentences(placement.resolution.after, NEW)
+    if not why and placement.step.opaque:
+        why.append("cannot be read (RunPython, or SQL): taken to suit both codes")
+    return why or ["both codes run with it and without it"]
+
+
+def date(moment: datetime.datetime) -> str:
+    """Return a moment as Django's commands print it."""
+    return moment.strftime("%Y-%m-%d %H:%M:%S %Z").strip()
+
+
+def age(since: datetime.datetime, now: datetime.datetime) -> str:
+    """Return for how long something waits: "3 days, 2 hours"."""
+    return timesince(since, now).replace("\xa0", " ")
+
+
+def blocked(plan: StagedPlan, explain: Explain) -> str:
+    """Say why a plan cannot be applied before the deploy."""
+    parts = [
+        "This deploy cannot be rolled out without failing queries: the new code needs "
+        "what the code now serving does not bear. Nothing was applied."
+    ]
+    parts += [_blocked_migration(each, explain) for each in plan.blocked]
+    parts.append(
+        "Otherwise: --skip-blocked applies the rest (for development), and migrate "
+        "without a stage applies everything, with an interruption.\n"
+        'See the page "Blocked plans" of the documentation.'
+    )
+    return "\n\n".join(parts)
+
+
+def _blocked_migration(placement: Placement, explain: Explain) -> str:
+    lines = [f"{name(placement)} is needed before the deploy:"]
+    lines += [f"  {each}" for each in sentences(placement.needed, NEW)]
+    if placement.waits_for:
+        lines.append(f"but it depends on {_names(placement)}, which has to wait.")
+        lines.append(
+            "\nFix: deploy them in turn. If an earlier deploy is complete, finish it "
+            "with that release's migrate --post-deploy; or let "
+            f"{name(placement)} not depend on it."
+        )
+        return "\n".join(lines)
+    if placement.breaks:
+        lines.append("but it would break the code now serving:")
+        lines += [f"  {each}" for each in sentences(placement.breaks, OLD)]
+    else:
+        lines.append(f"but its stage is {stage_and_source(placement.resolution)}.")
+    if placement.step.backwards:
+        lines.append("\nFix: unapply it while nothing is served.")
+    elif not placement.resolution.stage:
+        explanation = explain(placement)
+        lines += ["", ambiguous(explanation), "", fix(explanation)]
+    return "\n".join(lines)
+
+
+def _names(placement: Placement) -> str:
+    return ", ".join(".".join(key) for key in placement.waits_for)
+
+
+def too_late(plan: StagedPlan) -> str:
+    """Say why a plan cannot be applied after the deploy."""
+    parts = [
+        "These migrations have to run before the new code does. Nothing was applied."
+    ]
+    for placement in plan.blocked:
+        lines = [heading(placement), *sentences(placement.needed, NEW)]
+        parts.append("\n  ".join(lines))
+    parts.append("Fix: run migrate --pre-deploy first, or migrate to apply everything.")
+    return "\n\n".join(parts)
+
+
+def remaining(placements: Sequence[Placement], verbosity: int) -> list[str]:
+    """Return what waits, a line each, with the reasons where they are asked for."""
+    lines = []
+    for placement in placements:
+        lines.append(f"  {heading(placement)}")
+        shown = reasons(placement) if verbosity > 1 else _holds(placement)
+        lines += textwrap.wrap(
+            "; ".join(shown), 74, initial_indent="    ", subsequent_indent="    "
+        )
+    return lines
+
+
+def _holds(placement: Placement) -> list[str]:
+    return reasons(placement) if placement.until or placement.waits_for else []
+
+
+def failed(migration: Migration, error: BaseException) -> str:
+    """Say that the database refused a migration."""
+    return (
+        f"{migration} failed: {type(error).__name__}: {str(error).strip()}\n"
+        "What was applied before it stays applied. Add --traceback for the details."
+    )
+
+
+def broken(key: tuple[str, str], error: BaseException) -> str:
+    """Say that a migration does not fit the ones before it."""
+    return (
+        f"{'.'.join(key)} does not fit the migrations before it: "
+        f"{type(error).__name__}: {error}"
+    )
+
+
+def unreachable(alias: str, error: BaseException) -> str:
+    """Say that a database does not answer."""
+    return f"The database {alias!r} cannot be reached: {str(error).strip()}"
