@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Collection, Mapping
 
 from django.db.migrations import Migration
+from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
 Key = tuple[str, str]

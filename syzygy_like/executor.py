@@ -59,9 +59,7 @@ class StagedExecutor(MigrationExecutor):
         self.staging = staging
         self._planning = False
 
-    def migration_plan(
-        self, targets: Collection[tuple[str, str | None]], clean_start: bool = False
-    ) -> Plan:
+    def migration_plan(self, targets: Any, clean_start: bool = False) -> Plan:
         """Return the part of Django's plan for the targets that runs in the stage."""
         if clean_start or self._planning:
             return super().migration_plan(targets, clean_start)

@@ -155,7 +155,7 @@ class _Trial:
         self.migration = migration
         self.tracker = tracker
         self.reader = reader
-        self.outcome = self._run([migration.operations])[1]
+        self.outcome = self._run([list(migration.operations)])[1]
 
     def split(self, groups: Groups) -> tuple[tuple[Stage, tuple[Operation, ...]], ...]:
         """Return the groups with their stages, nothing if they will not do."""

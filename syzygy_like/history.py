@@ -72,9 +72,9 @@ class AnyDatabase(Database):
 def is_swapped(model: ModelState) -> bool:
     """Tell whether another model is swapped in for this one."""
     setting = model.options.get("swappable")
-    swapped_in = getattr(settings, setting, None) if setting else None
+    swapped_in: str | None = getattr(settings, setting, None) if setting else None
     label = f"{model.app_label}.{model.name}"
-    return bool(swapped_in) and swapped_in.lower() != label.lower()
+    return swapped_in is not None and swapped_in.lower() != label.lower()
 
 
 def _known_models() -> Collection[Key]:

@@ -105,11 +105,12 @@ def _loosened(field: Field) -> Field | None:
     return loosened
 
 
-def _without_constraint(field: Field) -> Field:
-    loosened = field.clone()
+def _without_constraint(field: Field) -> Any:
+    loosened: Any = field.clone()
     if isinstance(field, (models.ForeignKey, models.ManyToManyField)):
-        loosened.remote_field = copy.copy(loosened.remote_field)
-        loosened.remote_field.db_constraint = False
-        if isinstance(loosened, models.ForeignKey):
-            loosened.db_constraint = False
+        relation = copy.copy(loosened.remote_field)
+        loosened.remote_field = relation
+        # A foreign key keeps it on the field, a many-to-many field on the relation.
+        owner = loosened if isinstance(field, models.ForeignKey) else relation
+        owner.db_constraint = False
     return loosened

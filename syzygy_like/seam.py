@@ -14,10 +14,12 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.core.management.commands import migrate
+from django.core.management.commands import migrate as migrate_module
 from django.db.migrations.executor import MigrationExecutor
 
 ExecutorFactory = Callable[..., MigrationExecutor]
+
+migrate: Any = migrate_module
 
 _current: contextvars.ContextVar[ExecutorFactory | None] = contextvars.ContextVar(
     "executor", default=None
@@ -57,7 +59,7 @@ def _enter() -> None:
     with _lock:
         if _users == 0:
             _original = migrate.MigrationExecutor
-            migrate.MigrationExecutor = _make_executor  # type: ignore[assignment, misc]
+            migrate.MigrationExecutor = _make_executor
         _users += 1
 
 
@@ -66,4 +68,4 @@ def _leave() -> None:
     with _lock:
         _users -= 1
         if _users == 0:
-            migrate.MigrationExecutor = _original  # type: ignore[misc]
+            migrate.MigrationExecutor = _original

@@ -119,10 +119,10 @@ def _file_names(
     migration: Migration, count: int, explanation: Explanation
 ) -> list[str]:
     names = [migration.name]
-    number = MigrationAutodetector.parse_number(migration.name)
+    number: int | None = MigrationAutodetector.parse_number(migration.name)
     for index in range(1, count):
         part = Migration("", migration.app_label)
-        part.operations = list(explanation.split[index][1])
+        setattr(part, "operations", list(explanation.split[index][1]))  # noqa: B010
         suggested = part.suggest_name()
         if number is None:
             names.append(f"{migration.name}_{suggested}")

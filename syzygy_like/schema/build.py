@@ -136,7 +136,7 @@ class Builder:
     def _reference(
         self, model: ModelState, field: Field
     ) -> tuple[Reference, ColumnType]:
-        remote = field.remote_field
+        remote: Any = field.remote_field
         target = resolve_relation(remote.model, model.app_label, model.name_lower)
         to_field = getattr(remote, "field_name", None) or field.to_fields[0]  # type: ignore[attr-defined]
         table, column, type_ = self._target(target, to_field)

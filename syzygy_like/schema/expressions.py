@@ -40,7 +40,7 @@ def freeze(value: Any, columns: Columns | None = None) -> Hashable:
         children = tuple(_freeze_child(child, columns) for child in value.children)
         return ("Q", value.connector, value.negated, children)
     if isinstance(value, F):
-        return ("F", columns.resolve(value.name))
+        return ("F", columns.resolve(str(value.name)))  # type: ignore[attr-defined]
     if isinstance(value, Value):
         return ("Value", freeze(value.value, columns))
     if isinstance(value, dict):

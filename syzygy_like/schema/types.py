@@ -134,7 +134,8 @@ def _at_least(mine: int | None, yours: int | None) -> bool:
 def column_type(field: Field) -> ColumnType:
     """Return the type of a field's column; foreign keys are resolved elsewhere."""
     if isinstance(field, models.GeneratedField):
-        return column_type(field.output_field)
+        output: Any = field.output_field
+        return column_type(output)
     if _overrides(field, PHYSICAL_HOOKS):
         return ColumnType("custom", codec=_fingerprint(field))
     known = _known_type(field)
@@ -154,10 +155,11 @@ def _known_type(field: Field) -> ColumnType | None:
         limited = internal != "TextField"
         return ColumnType("text", size=field.max_length if limited else None)
     if isinstance(field, models.DecimalField):
-        if field.max_digits is None or field.decimal_places is None:
+        digits: int | None = field.max_digits
+        places: int | None = field.decimal_places
+        if digits is None or places is None:
             return ColumnType("decimal")
-        places = field.decimal_places
-        return ColumnType("decimal", size=field.max_digits - places, places=places)
+        return ColumnType("decimal", size=digits - places, places=places)
     if internal == "ArrayField":
         return ColumnType("array", item=column_type(field.base_field))  # type: ignore[attr-defined]
     if type(field).__module__.startswith("django.db.models."):

@@ -21,12 +21,12 @@ Statuses = dict[tuple[str, str], Status]
 class AnnotatedOutput(OutputWrapper):
     """Adds to the lines of migrations that are not applied what becomes of them."""
 
-    def __init__(self, out: OutputWrapper, statuses: Statuses):
+    def __init__(self, out: Any, statuses: Statuses):
         super().__init__(out)
         self.statuses = statuses
         self.app_label = ""
 
-    def write(
+    def write(  # type: ignore[override]
         self, msg: str = "", style_func: Any = None, ending: str | None = None
     ) -> None:
         mark, _, rest = msg.strip().partition("] ")
@@ -75,7 +75,9 @@ class Command(showmigrations.Command):
     def _show_json(
         self, loader: MigrationLoader, found: Statuses, app_labels: list[str]
     ) -> None:
-        self._validate_app_names(loader, app_labels)
+        self._validate_app_names(  # type: ignore[attr-defined]
+            loader, app_labels
+        )
         wanted = [
             dataclasses.asdict(status)
             for key, status in found.items()
