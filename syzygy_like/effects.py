@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable
 
 from django.db.migrations import Migration, RunPython, RunSQL, SeparateDatabaseAndState
@@ -44,15 +45,20 @@ class Step:
         """App label and name of the migration."""
         return self.migration.app_label, self.migration.name
 
-    @property
+    @functools.cached_property
     def code(self) -> Patch:
         """What becomes of the schema that the code expects."""
         return join(effect.code for effect in self.effects)
 
-    @property
+    @functools.cached_property
     def database(self) -> Patch:
         """What becomes of the schema of the database."""
         return join(effect.database for effect in self.effects)
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """The names of all tables that change, on either side."""
+        return self.code.tables | self.database.tables
 
     @property
     def opaque(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import DatabaseError
 from django.db.migrations import Migration
+from django.db.migrations.exceptions import InvalidMigrationPlan
 from django.db.migrations.executor import MigrationExecutor
 
 from syzygy_like import conf
@@ -49,6 +50,14 @@ class Staging:
     plan: StagedPlan = dataclasses.field(default_factory=StagedPlan)
 
 
+def _is_backwards(plan: Plan) -> bool:
+    """Tell whether a plan goes backwards; raise InvalidMigrationPlan if both ways."""
+    directions = {backwards for _, backwards in plan}
+    if len(directions) > 1:
+        raise InvalidMigrationPlan("A plan goes either forwards or backwards.", plan)
+    return directions == {True}
+
+
 class StagedExecutor(MigrationExecutor):
     """Applies the migrations of a stage."""
 
@@ -75,8 +84,10 @@ class StagedExecutor(MigrationExecutor):
         ]
 
     def _staged(self, plan: Plan) -> StagedPlan:
+        if not plan:
+            return StagedPlan()
+        backwards = _is_backwards(plan)
         history = self.history
-        backwards = any(undone for _, undone in plan)
         migrations = [migration for migration, _ in plan]
         tracker = history.at(history.applied)
         start = tracker.world

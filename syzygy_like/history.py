@@ -36,7 +36,7 @@ class Database:
         if is_swapped(model):
             return False
         hints = {}
-        if (model.app_label, model.name_lower) in _known_models():
+        with contextlib.suppress(LookupError):  # of history only, there is no class
             hints["model"] = apps.get_model(model.app_label, model.name_lower)
         return router.allow_migrate(
             self.alias, model.app_label, model_name=model.name_lower, **hints
@@ -75,15 +75,6 @@ def is_swapped(model: ModelState) -> bool:
     swapped_in: str | None = getattr(settings, setting, None) if setting else None
     label = f"{model.app_label}.{model.name}"
     return swapped_in is not None and swapped_in.lower() != label.lower()
-
-
-def _known_models() -> Collection[Key]:
-    return {
-        (app_label, name)
-        for app_label, models in apps.all_models.items()
-        for name in models
-        if app_label in apps.app_configs
-    }
 
 
 def full_plan(graph: MigrationGraph) -> list[Key]:

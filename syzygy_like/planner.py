@@ -100,34 +100,32 @@ class Needs:
         self.before = start.database
         self.code = fold([step.code for step in steps], start.code)
         final = fold([step.database for step in steps], start.database)
-        self.tables = frozenset().union(
-            *(step.code.tables | step.database.tables for step in steps)
-        )
-        self.unmet = self._problems(final)
+        self.tables = frozenset[str]().union(*(step.tables for step in steps))
+        self.unmet = self._problems(final, self.tables)
 
-    def _problems(self, database: Schema) -> set[Problem]:
-        return set(
-            errors(
-                incompatibilities(
-                    self.code, database, before=self.before, only=self.tables
-                )
-            )
-        )
+    def _problems(self, database: Schema, tables: frozenset[str]) -> set[Problem]:
+        found = incompatibilities(self.code, database, self.before, only=tables)
+        return set(errors(found))
 
     def of(
         self, database: Schema, steps: Iterable[Step]
     ) -> dict[Key, tuple[Problem, ...]]:
         """Return by migration what the new code lacks until it is applied."""
-        lacking = self._problems(database) - self.unmet
+        lacking = self._problems(database, self.tables) - self.unmet
         needed: dict[Key, tuple[Problem, ...]] = {}
         for step in steps:
             if not lacking:
                 break
             database = step.database.apply(database)
-            still = lacking & self._problems(database)
-            if met := lacking - still:
+            left = self._problems(database, step.database.tables)
+            met = {
+                each
+                for each in lacking
+                if each.table in step.database.tables and each not in left
+            }
+            if met:
                 needed[step.key] = tuple(sorted(met, key=repr))
-            lacking = still
+            lacking -= met
         return needed
 
 
@@ -220,7 +218,12 @@ class _PreDeploy:
         if not breaks and Stage.PRE_DEPLOY not in resolution.stage:
             # It fits no stage by itself, but hurts nobody here: the code now
             # serving does not know the tables, or the plan undoes it again.
-            resolution = Resolution(Stage.PRE_DEPLOY, StageSource.INFERRED)
+            resolution = dataclasses.replace(
+                resolution,
+                stage=Stage.PRE_DEPLOY,
+                source=StageSource.INFERRED,
+                before=(),
+            )
         return Placement(step, _outcome(not breaks), resolution, breaks)
 
     def _breaks(self, before: Schema, after: Schema, step: Step) -> tuple[Problem, ...]:

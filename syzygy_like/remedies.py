@@ -95,8 +95,8 @@ _REMEDIES: dict[type[Operation], Callable[[Any, str, ProjectState], Remedy | Non
 }
 
 
-def _loosened(field: Field) -> Field | None:
-    """Return a field whose column may be left out and blocks no deletion."""
+def _loosened(field: Field) -> Any:
+    """Return a field whose column may be left out and blocks no deletion, if any."""
     if field.primary_key or field.generated:
         return None
     loosened = _without_constraint(field)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from django.db.migrations import Migration
@@ -60,13 +60,16 @@ class Resolution:
     The stage of a migration, where it comes from, and what speaks against it.
 
     ``before`` is why it cannot run before the deploy (the old code on what it
-    leaves), ``after`` why not after it (the new code without it).
+    leaves), ``after`` why not after it (the new code without it). Hazards are what
+    may go wrong all the same.
     """
 
     stage: Stage
     source: StageSource
     before: tuple[Problem, ...] = ()
     after: tuple[Problem, ...] = ()
+    hazards_before: tuple[Problem, ...] = ()
+    hazards_after: tuple[Problem, ...] = ()
 
 
 def declared_stage(migration: Migration, owner: Any = None) -> Stage | None:
@@ -94,27 +97,34 @@ def explicit(step: Step, policy: Policy) -> Resolution | None:
 
 def infer(step: Step, world: World) -> Resolution:
     """Return the stages in which a migration breaks neither code."""
-    code, database = step.code, step.database
-    tables = code.tables | database.tables
-    new = World(code.apply(world.code), database.apply(world.database))
+    new = advance(world, step)
 
-    def broken(code: Schema, database: Schema) -> dict[Problem, None]:
-        found = incompatibilities(code, database, before=world.database, only=tables)
-        return dict.fromkeys(errors(found))
+    def problems(code: Schema, database: Schema) -> list[Problem]:
+        return incompatibilities(code, database, world.database, only=step.tables)
 
-    known = broken(world.code, world.database)
-    before = broken(world.code, new.database)
-    after = broken(new.code, world.database)
+    known = set(problems(world.code, world.database))
     # Where the code does not run on the outcome either, no stage is right.
-    unmet = {} if step.opaque else broken(new.code, new.database)
-    before_all = tuple(each for each in {**before, **unmet} if each not in known)
-    after_all = tuple(each for each in {**after, **unmet} if each not in known)
+    unmet = [] if step.opaque else errors(problems(new.code, new.database))
+    before = _new([*problems(world.code, new.database), *unmet], known)
+    after = _new([*problems(new.code, world.database), *unmet], known)
     stage = Stage(0)
-    if not before_all:
+    if not errors(before):
         stage |= Stage.PRE_DEPLOY
-    if not after_all:
+    if not errors(after):
         stage |= Stage.POST_DEPLOY
-    return Resolution(stage, StageSource.INFERRED, before_all, after_all)
+    return Resolution(
+        stage,
+        StageSource.INFERRED,
+        before=tuple(errors(before)),
+        after=tuple(errors(after)),
+        hazards_before=tuple(each for each in before if each.hazard),
+        hazards_after=tuple(each for each in after if each.hazard),
+    )
+
+
+def _new(problems: list[Problem], known: Collection[Problem]) -> list[Problem]:
+    """Return problems that were not there before, none of them twice."""
+    return [each for each in dict.fromkeys(problems) if each not in known]
 
 
 def vouched(step: Step) -> tuple[Stage, tuple[Effect, ...]]:
@@ -152,10 +162,7 @@ def _inferred(step: Step, world: World) -> Resolution:
         return infer(step, world)
     rest = step.only(effect for effect in step.effects if effect not in effects)
     declared = step.only(effects)
-    inferred = infer(
-        rest,
-        World(declared.code.apply(world.code), declared.database.apply(world.database)),
-    )
+    inferred = infer(rest, advance(world, declared))
     narrows = inferred.stage & stage != inferred.stage or not rest.effects
     source = StageSource.DECLARED if narrows else StageSource.INFERRED
     return dataclasses.replace(inferred, stage=inferred.stage & stage, source=source)

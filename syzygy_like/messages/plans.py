@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from django.db.migrations import Migration
 from django.utils.timesince import timesince
@@ -12,7 +12,7 @@ from django.utils.timesince import timesince
 from syzygy_like.explain import Explanation
 from syzygy_like.messages.migrations import ambiguous, fix
 from syzygy_like.messages.problems import NEW, OLD, sentences
-from syzygy_like.planner import Placement, StagedPlan
+from syzygy_like.planner import Outcome, Placement, StagedPlan
 from syzygy_like.resolver import Resolution
 
 Explain = Callable[[Placement], Explanation]
@@ -34,7 +34,17 @@ def heading(placement: Placement) -> str:
 
 
 def reasons(placement: Placement) -> list[str]:
-    """Return why a migration has its place in a plan, a sentence each."""
+    """Return why a migration has its place in a plan, and what to watch for."""
+    resolution = placement.resolution
+    if placement.outcome is Outcome.READY:
+        hazards = sentences(resolution.hazards_before, OLD)
+    else:
+        hazards = sentences(resolution.hazards_after, NEW)
+    why = _reasons(placement) or ["both codes run with it and without it"]
+    return why + [f"hazard: {each}" for each in hazards]
+
+
+def _reasons(placement: Placement) -> list[str]:
     why = sentences(placement.breaks, OLD) + sentences(placement.needed, NEW)
     why += [f"waits for {'.'.join(key)}" for key in placement.waits_for]
     if placement.until:
@@ -44,7 +54,7 @@ def reasons(placement: Placement) -> list[str]:
         why += sentences(placement.resolution.after, NEW)
     if not why and placement.step.opaque:
         why.append("cannot be read (RunPython, or SQL): taken to suit both codes")
-    return why or ["both codes run with it and without it"]
+    return why
 
 
 def date(moment: datetime.datetime) -> str:
@@ -112,14 +122,13 @@ def too_late(plan: StagedPlan) -> str:
     return "\n\n".join(parts)
 
 
-def remaining(placements: Sequence[Placement], verbosity: int) -> list[str]:
-    """Return what waits, a line each, with the reasons where they are asked for."""
-    lines = []
-    for placement in placements:
-        lines.append(f"  {heading(placement)}")
-        shown = reasons(placement) if verbosity > 1 else _holds(placement)
+def described(placement: Placement, verbosity: int) -> list[str]:
+    """Return a migration with its stage, and the reasons where they are asked for."""
+    lines = [heading(placement)]
+    shown = reasons(placement) if verbosity > 1 else _holds(placement)
+    for each in shown:
         lines += textwrap.wrap(
-            "; ".join(shown), 74, initial_indent="    ", subsequent_indent="    "
+            each, 78, initial_indent="    ", subsequent_indent="      "
         )
     return lines
 

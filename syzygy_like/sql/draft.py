@@ -10,7 +10,7 @@ from syzygy_like.schema import Constraint, Patch, Reference, Schema, Table
 from syzygy_like.sql.naming import spelled
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """What a statement does cannot be told."""
 
 
@@ -82,15 +82,25 @@ class Draft:
             self.put(current, constraints=current.constraints | {constraint})
 
     def drop_constraint(self, table: str, constraint: Constraint) -> None:
-        """Take a constraint from a table, unless another one equals it."""
+        """Take a constraint from a table."""
         current = self.tables[table]
-        kept = current.constraints - {constraint}
+        self.put(current, constraints=current.constraints - {constraint})
+
+    def restore_twin(self, table: str, constraint: Constraint) -> None:
+        """Put what equals a constraint that was dropped in its place, if any does."""
         for twin in self.twins:
             if twin == (table, constraint):
                 self.twins.remove(twin)
-                kept |= {twin[1]}
-                break
-        self.put(current, constraints=kept)
+                self.put_constraint(*twin)
+                return
+
+    def drop_twin(self, table: str, name: str) -> bool:
+        """Drop what equals a constraint that stays, tell whether there is such."""
+        named = [
+            twin for twin in self.twins if (twin[0], twin[1].name) == (table, name)
+        ]
+        self.twins = [twin for twin in self.twins if twin not in named]
+        return bool(named)
 
     def redirect(self, change: Callable[[Reference], Reference]) -> None:
         """Change references, wherever they are."""

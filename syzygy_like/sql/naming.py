@@ -11,7 +11,7 @@ from django.db.backends.utils import names_digest
 from syzygy_like.schema import Constraint, Table
 
 # What may be around a column without making an expression of it.
-WRAPPERS = {"Column", "ColumnPosition", "Opclass", "Ordered", "Schema", "Table"}
+WRAPPERS = {"Column", "ColumnDef", "Opclass", "Ordered", "Schema", "Table"}
 # More columns in other orders would be too many names to try.
 MAX_ORDERED = 5
 
@@ -20,7 +20,7 @@ def identifier(node: Any) -> Any:
     """Return the identifier that a part of a statement is, None if it is more."""
     while type(node).__name__ in WRAPPERS:
         node = node.this
-    return node if type(node).__name__ in {"Identifier", "Var"} else None
+    return node if type(node).__name__ == "Identifier" else None
 
 
 def spelled(node: Any, vendor: str, known: Iterable[str] = ()) -> str:

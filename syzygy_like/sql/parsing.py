@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlglot
 
-from syzygy_like.sql.draft import Unreadable
+from syzygy_like.sql.draft import UnreadableError
 
 DIALECTS = {
     "postgresql": "postgres",
@@ -26,10 +26,10 @@ def parse(sql: Any, vendor: str) -> list[Any]:
     """
     Return the statements of ``RunSQL.sql``, in any of its forms.
 
-    Raise Unreadable if the form or the vendor isn't known, or what sqlglot raises.
+    Raise UnreadableError if the form or the vendor isn't known, or what sqlglot raises.
     """
     if vendor not in DIALECTS:
-        raise Unreadable(vendor)
+        raise UnreadableError(vendor)
     with _quiet():
         return [
             statement
@@ -46,7 +46,7 @@ def _texts(sql: Any) -> Iterator[str]:
         elif isinstance(each, (list, tuple)) and len(each) == 2:
             yield _filled(*each)
         else:
-            raise Unreadable(each)
+            raise UnreadableError(each)
 
 
 def _filled(sql: str, params: Any) -> str:

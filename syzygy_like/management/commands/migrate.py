@@ -33,12 +33,12 @@ INCONSISTENT = (InconsistentMigrationHistory, InvalidMigrationPlan)
 class PlannedMigration:
     """A migration of a printed plan, with its stage."""
 
-    def __init__(self, placement: Placement):
-        self.placement = placement
+    def __init__(self, placement: Placement, verbosity: int):
+        self.lines = plans.described(placement, verbosity)
         self.operations = placement.step.migration.operations
 
     def __str__(self) -> str:
-        return plans.heading(self.placement)
+        return "\n".join(self.lines)
 
 
 class Command(migrate.Command):
@@ -103,17 +103,33 @@ class Command(migrate.Command):
 
     def _handle_stage(self, stage: Stage, *args: Any, **options: Any) -> None:
         self.staging = Staging(stage, functools.partial(self._accept, options=options))
-        if options["plan"]:
-            self.staging.present = PlannedMigration
-        checking = options["check_unapplied"] and options["plan"]
-        if checking:  # Django's exit is on anything pending, ours on what matters
-            options["check_unapplied"] = False
-        with seam.executor(self._make_executor):
-            super().handle(*args, **options)
-        if options["plan"] or not options["check_unapplied"]:
-            self._report_remaining(options["verbosity"])
-        if checking and self._outstanding():
+        if not options["plan"]:
+            self._run(*args, **options)
+            if not options["check_unapplied"]:
+                self._report_remaining(options["verbosity"])
+            return
+        self.staging.present = functools.partial(
+            PlannedMigration, verbosity=options["verbosity"]
+        )
+        # Django exits if anything is pending, this one if it matters: see below.
+        executor = self._run(*args, **{**options, "check_unapplied": False})
+        self._report_remaining(options["verbosity"])
+        if self.staging.plan.blocked and not _skips_blocked(options):
+            raise CommandError(self._blocked_message(executor))
+        if options["check_unapplied"] and self._outstanding():
             sys.exit(1)
+
+    def _run(self, *args: Any, **options: Any) -> StagedExecutor:
+        """Let Django's command do its work, and return the executor that did it."""
+        executors: list[StagedExecutor] = []
+
+        def make(*args: Any, **kwargs: Any) -> StagedExecutor:
+            executors.append(self._make_executor(*args, **kwargs))
+            return executors[0]
+
+        with seam.executor(make):
+            super().handle(*args, **options)
+        return executors[0]
 
     def _make_executor(self, *args: Any, **kwargs: Any) -> StagedExecutor:
         try:
@@ -128,10 +144,9 @@ class Command(migrate.Command):
         plan = self.staging.plan
         if options["prune"]:  # Django applies nothing then
             return list(plan.placements)
-        skips = options["skip_blocked"] or conf.skips_blocked()
-        if plan.blocked and not skips:
+        if plan.blocked and not options["plan"] and not _skips_blocked(options):
             raise CommandError(self._blocked_message(executor))
-        if options["check_unapplied"]:
+        if options["check_unapplied"] and not options["plan"]:
             return self._outstanding()
         return plan.ready
 
@@ -151,16 +166,21 @@ class Command(migrate.Command):
         if verbosity < 1:
             return
         plan = self.staging.plan
-        after = "after the deploy" if self.staging.stage is Stage.PRE_DEPLOY else ""
-        for title, placements in (
-            (f"Deferred until {after or 'later'}:", plan.deferred),
-            ("Skipped, for they are blocked:", plan.blocked),
+        before = self.staging.stage is Stage.PRE_DEPLOY
+        later = "Deferred until after the deploy:" if before else "Deferred:"
+        for title, placements, style in (
+            (later, plan.deferred, None),
+            ("Blocked:", plan.blocked, self.style.WARNING),
         ):
             if placements:
-                style = self.style.WARNING if placements is plan.blocked else None
-                self.stdout.write(self.style.MIGRATE_HEADING(title))
-                for line in plans.remaining(placements, verbosity):
-                    self.stdout.write(line, style)
+                self.stdout.write(title, self.style.MIGRATE_HEADING)
+            for placement in placements:
+                for line in plans.described(placement, verbosity):
+                    self.stdout.write(f"  {line}", style)
+
+
+def _skips_blocked(options: dict[str, Any]) -> bool:
+    return options["skip_blocked"] or conf.skips_blocked()
 
 
 def _stage(options: dict[str, Any]) -> Stage:
