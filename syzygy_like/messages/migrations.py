@@ -140,18 +140,27 @@ def _file(
     index: int,
 ) -> str:
     """Return what to paste into a file."""
-    lines = [f"# {name}.py ({stage.label})", "class Migration(migrations.Migration):"]
+    code, imports = _code(operations)
+    lines = [f"# {name}.py ({stage.label})", *sorted(imports), ""]
+    lines.append("class Migration(migrations.Migration):")
     if index:
         lines.append(f'    dependencies = [("{migration.app_label}", "{previous}")]')
-    lines += ["    operations = [", *map(_code, operations), "    ]"]
+    lines += ["    operations = [", *code, "    ]"]
     return textwrap.indent("\n".join(lines), "    ")
 
 
-def _code(operation: Operation) -> str:
-    try:
-        return OperationWriter(operation, indentation=2).serialize()[0]
-    except ValueError:  # a lambda, for instance, cannot be written
-        return f"        ...,  # {operation.describe()}"
+def _code(operations: Sequence[Operation]) -> tuple[list[str], set[str]]:
+    """Return operations as they are written in a file, and the imports they need."""
+    code = []
+    imports = {"from django.db import migrations, models"}
+    for operation in operations:
+        try:
+            text, needed = OperationWriter(operation, indentation=2).serialize()
+        except ValueError:  # a lambda, for instance, cannot be written
+            text, needed = f"        ...,  # {operation.describe()}", set()
+        code.append(text)
+        imports |= needed - {"from django.db import models"}
+    return code, imports
 
 
 def _keeps_names(explanation: Explanation) -> bool:

@@ -10,7 +10,7 @@ from django.db.migrations import Migration
 from django.utils.timesince import timesince
 
 from syzygy_like.explain import Explanation
-from syzygy_like.messages.migrations import ambiguous, fix
+from syzygy_like.messages.migrations import fix
 from syzygy_like.messages.problems import NEW, OLD, sentences
 from syzygy_like.planner import Outcome, Placement, StagedPlan
 from syzygy_like.resolver import Resolution
@@ -20,6 +20,8 @@ Explain = Callable[[Placement], Explanation]
 
 def stage_and_source(resolution: Resolution) -> str:
     """Return a stage with where it comes from: "pre-deploy, inferred"."""
+    if not resolution.stage:
+        return "fits no stage"
     return f"{resolution.stage.label}, {resolution.source.value}"
 
 
@@ -101,8 +103,7 @@ def _blocked_migration(placement: Placement, explain: Explain) -> str:
     if placement.step.backwards:
         lines.append("\nFix: unapply it while nothing is served.")
     elif not placement.resolution.stage:
-        explanation = explain(placement)
-        lines += ["", ambiguous(explanation), "", fix(explanation)]
+        lines += ["", fix(explain(placement))]
     return "\n".join(lines)
 
 
