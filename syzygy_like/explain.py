@@ -81,7 +81,8 @@ def _verdicts(
 
 def _target(app_label: str, operation: Operation, tracker: Tracker) -> str:
     """Return what an operation is about, in the words of the models."""
-    name = getattr(operation, "name", "")
+    part = getattr(operation, "constraint", None) or getattr(operation, "index", None)
+    name = getattr(operation, "name", "") or getattr(part, "name", "")
     model_name = getattr(operation, "model_name", "")
     if not model_name:
         return str(name)

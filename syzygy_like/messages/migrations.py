@@ -11,7 +11,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.writer import OperationWriter
 
 from syzygy_like.explain import Explanation, Verdict
-from syzygy_like.messages.problems import NEW, OLD, clause
+from syzygy_like.messages.problems import NEW, OLD, clause, most_telling
 from syzygy_like.stages import Stage
 
 
@@ -50,9 +50,13 @@ def _table(verdicts: Sequence[Verdict]) -> str:
 
 
 def _reason(verdict: Verdict) -> str:
-    before, after = verdict.resolution.before, verdict.resolution.after
-    reasons = [clause(before[0], OLD)] if before else []
-    reasons += [clause(after[0], NEW)] if after else []
+    reasons = []
+    for problems, code in (
+        (verdict.resolution.before, OLD),
+        (verdict.resolution.after, NEW),
+    ):
+        if problems:
+            reasons.append(clause(most_telling(problems), code))
     if verdict.effect.opaque and not reasons:
         return "cannot be read: it goes with the others"
     return "; ".join(reasons)

@@ -8,7 +8,7 @@ from syzygy_like.compat import Problem
 
 OLD, NEW = "the old code", "the new code"
 
-# What a code does that the database does not bear, by rule.
+# What a code does that the database does not bear, by rule; what says most first.
 _CLAUSES = {
     "missing-table": "reads and writes it",
     "missing-column": "reads and writes it",
@@ -36,6 +36,12 @@ _CLAUSES = {
 def clause(problem: Problem, code: str) -> str:
     """Return what a code ("the old code") does: "the old code writes NULL to it"."""
     return f"{code} {_CLAUSES[problem.rule].format(detail=problem.detail)}"
+
+
+def most_telling(problems: Iterable[Problem]) -> Problem:
+    """Return the problem that says most about what is wrong."""
+    order = list(_CLAUSES)
+    return min(problems, key=lambda problem: order.index(problem.rule))
 
 
 def sentence(problem: Problem, code: str) -> str:

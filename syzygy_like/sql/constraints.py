@@ -52,13 +52,17 @@ def add_unique(
     constraint = Constraint(
         "unique",
         columns,
-        key=None if plain else ("sql", ", ".join(text(each)[1] for each in elements)),
+        key=None if plain else ("sql", ", ".join(map(_unordered, elements))),
         condition=None if condition is None else text(condition),
         nulls_distinct=nulls_distinct,
         deferrable=deferrable,
         name=_given_name(draft, given),
     )
     draft.put_constraint(table, constraint)
+
+
+def _unordered(element: Any) -> str:
+    return text(element.this if type(element).__name__ == "Ordered" else element)[1]
 
 
 def drop_rule(draft: Draft, table: Table, name: str) -> bool:

@@ -96,11 +96,11 @@ class Draft:
 
     def drop_twin(self, table: str, name: str) -> bool:
         """Drop what equals a constraint that stays, tell whether there is such."""
-        named = [
-            twin for twin in self.twins if (twin[0], twin[1].name) == (table, name)
-        ]
-        self.twins = [twin for twin in self.twins if twin not in named]
-        return bool(named)
+        for twin in self.twins:
+            if (twin[0], twin[1].name) == (table, name):
+                self.twins = [each for each in self.twins if each is not twin]
+                return True
+        return False
 
     def redirect(self, change: Callable[[Reference], Reference]) -> None:
         """Change references, wherever they are."""

@@ -45,6 +45,8 @@ FAMILIES = {
     "UUID": "uuid",
     "VARBINARY": "binary",
 }
+# MySQL, "Numeric Data Type Syntax".
+SYNONYMS = {"SERIAL": "UBIGINT", "TINYINT(1)": "BOOLEAN"}
 # Of several fields, by the data_types of Django's DatabaseWrapper: char(32) is a
 # CharField or a UUIDField, bigint may be a DurationField, text a JSONField.
 AMBIGUOUS = {
@@ -66,8 +68,8 @@ def read_type(node: Any, vendor: str) -> ColumnType:
     ambiguous = AMBIGUOUS.get(vendor, set())
     if name in ambiguous or full_name in ambiguous:
         return ANYTHING
-    if vendor == "mysql" and full_name == "TINYINT(1)":
-        return ColumnType("boolean")
+    if vendor == "mysql" and full_name in SYNONYMS:
+        name = SYNONYMS[full_name]
     return _read(name, sizes, vendor)
 
 
