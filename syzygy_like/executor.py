@@ -15,12 +15,8 @@ from syzygy_like import conf
 from syzygy_like.delays import held_migrations
 from syzygy_like.explain import Explanation, explain
 from syzygy_like.history import Database, History, Key
-from syzygy_like.planner import (
-    Placement,
-    StagedPlan,
-    plan_post_deploy,
-    plan_pre_deploy,
-)
+from syzygy_like.placements import Placement, StagedPlan
+from syzygy_like.planner import plan_post_deploy, plan_pre_deploy
 from syzygy_like.stages import Stage
 
 Plan = list[tuple[Migration, bool]]

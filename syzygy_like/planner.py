@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import enum
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from syzygy_like.compat import Problem, errors, incompatibilities
 from syzygy_like.effects import Step
+from syzygy_like.needs import Needs
+from syzygy_like.placements import Key, Outcome, Placement, StagedPlan
 from syzygy_like.resolver import (
     Policy,
     Resolution,
     advance,
     explicit,
-    fold,
     resolve,
     vouched,
 )
@@ -22,111 +22,7 @@ from syzygy_like.schema import Schema
 from syzygy_like.stages import Stage, StageSource
 from syzygy_like.tracking import World
 
-Key = tuple[str, str]
 Parents = Mapping[Key, Collection[Key]]
-
-
-class Outcome(enum.Enum):
-    """What becomes of a migration in a plan."""
-
-    READY = "ready"
-    DEFERRED = "deferred"
-    BLOCKED = "blocked"
-
-
-@dataclasses.dataclass(frozen=True)
-class Placement:
-    """
-    A migration's place in a plan, and why.
-
-    ``breaks`` is what the code now serving would lose, ``needed`` what the code
-    being rolled out cannot do without. A migration may also wait for others
-    (``waits_for``) or for a time (``until``). ``required`` tells of a ready
-    migration that the new code may need.
-    """
-
-    step: Step
-    outcome: Outcome
-    resolution: Resolution
-    breaks: tuple[Problem, ...] = ()
-    needed: tuple[Problem, ...] = ()
-    waits_for: tuple[Key, ...] = ()
-    until: datetime.datetime | None = None
-    required: bool = False
-
-    @property
-    def key(self) -> Key:
-        """App label and name of the migration."""
-        return self.step.key
-
-    @property
-    def is_vouched_for(self) -> bool:
-        """Whether somebody has said that it may wait."""
-        return self.resolution.source is not StageSource.INFERRED and (
-            Stage.POST_DEPLOY in self.resolution.stage
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class StagedPlan:
-    """The placements of a plan's migrations, in the order of the plan."""
-
-    placements: tuple[Placement, ...] = ()
-
-    def of(self, outcome: Outcome) -> list[Placement]:
-        """Return the placements with an outcome."""
-        return [each for each in self.placements if each.outcome is outcome]
-
-    @property
-    def ready(self) -> list[Placement]:
-        """What can be applied now."""
-        return self.of(Outcome.READY)
-
-    @property
-    def deferred(self) -> list[Placement]:
-        """What has to wait, and can."""
-        return self.of(Outcome.DEFERRED)
-
-    @property
-    def blocked(self) -> list[Placement]:
-        """What has to wait, and cannot."""
-        return self.of(Outcome.BLOCKED)
-
-
-class Needs:
-    """What new code needs of a database, and which migration brings it."""
-
-    def __init__(self, start: World, steps: Sequence[Step]):
-        self.before = start.database
-        self.code = fold([step.code for step in steps], start.code)
-        final = fold([step.database for step in steps], start.database)
-        self.tables = frozenset[str]().union(*(step.tables for step in steps))
-        self.unmet = self._problems(final, self.tables)
-
-    def _problems(self, database: Schema, tables: frozenset[str]) -> set[Problem]:
-        found = incompatibilities(self.code, database, self.before, only=tables)
-        return set(errors(found))
-
-    def of(
-        self, database: Schema, steps: Iterable[Step]
-    ) -> dict[Key, tuple[Problem, ...]]:
-        """Return by migration what the new code lacks until it is applied."""
-        lacking = self._problems(database, self.tables) - self.unmet
-        needed: dict[Key, tuple[Problem, ...]] = {}
-        for step in steps:
-            if not lacking:
-                break
-            database = step.database.apply(database)
-            left = self._problems(database, step.database.tables)
-            met = {
-                each
-                for each in lacking
-                if each.table in step.database.tables and each not in left
-            }
-            if met:
-                needed[step.key] = tuple(sorted(met, key=repr))
-            lacking -= met
-        return needed
 
 
 def plan_pre_deploy(

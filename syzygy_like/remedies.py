@@ -19,7 +19,7 @@ from django.db.migrations import (
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ModelState, ProjectState
 
-from syzygy_like.schema.build import column_name, table_name
+from syzygy_like.schema.names import column_name, table_name
 from syzygy_like.schema.types import Field
 
 Remedy = tuple[list[Operation], list[Operation]]

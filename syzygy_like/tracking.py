@@ -75,6 +75,7 @@ class Tracker:
     def __init__(self, state: TrackedState, presence: Presence):
         self.state = state
         self.presence = presence
+        self._builder = Builder(state, presence)
         self._tables: dict[ModelKey, dict[str, Table]] = {}
         self._code: dict[str, Table] = {}
         self._dependents: dict[ModelKey, set[ModelKey]] = defaultdict(set)
@@ -115,9 +116,8 @@ class Tracker:
         before: dict[str, Table] = {}
         after: dict[str, Table] = {}
         seen = set(queue)
-        builder = Builder(self.state, self.presence)
         for key in queue:
-            old, new = self._rebuild(builder, key)
+            old, new = self._rebuild(key)
             before.update(old)
             after.update(new)
             if _identity(old) != _identity(new):
@@ -128,14 +128,12 @@ class Tracker:
         self._code = dict(patch.apply(Schema(self._code)).tables)
         return patch
 
-    def _rebuild(
-        self, builder: Builder, key: ModelKey
-    ) -> tuple[dict[str, Table], dict[str, Table]]:
+    def _rebuild(self, key: ModelKey) -> tuple[dict[str, Table], dict[str, Table]]:
         old = self._tables.pop(key, {})
-        new = builder.tables(key)
+        new = self._builder.tables(key)
         if new:
             self._tables[key] = new
-        for consulted in builder.consulted:
+        for consulted in self._builder.consulted:
             self._dependents[consulted].add(key)
         return old, new
 

@@ -12,7 +12,7 @@ from django.utils.timesince import timesince
 from syzygy_like.explain import Explanation
 from syzygy_like.messages.migrations import fix
 from syzygy_like.messages.problems import NEW, OLD, sentences
-from syzygy_like.planner import Outcome, Placement, StagedPlan
+from syzygy_like.placements import Outcome, Placement, StagedPlan
 from syzygy_like.resolver import Resolution
 
 Explain = Callable[[Placement], Explanation]

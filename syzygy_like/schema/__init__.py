@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.db.migrations.state import ProjectState
 
-from syzygy_like.schema.build import Builder, ModelKey, Presence, everywhere
+from syzygy_like.schema.build import Builder, Presence, everywhere
+from syzygy_like.schema.names import ModelKey
 from syzygy_like.schema.patches import Patch, join
 from syzygy_like.schema.tables import (
     Column,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import dataclasses
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
@@ -11,17 +11,23 @@ from django.conf import settings
 from django.db import models
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.migrations.utils import resolve_relation
-from django.db.models.fields import NOT_PROVIDED
-from django.db.models.fields.composite import CompositePrimaryKey
-from django.db.models.utils import make_model_tuple
 from django.utils.module_loading import import_string
 
+from syzygy_like.schema.columns import column_of, key_type
 from syzygy_like.schema.constraints import constraints_of
-from syzygy_like.schema.expressions import UNIQUE_FUNCTIONS, freeze
-from syzygy_like.schema.tables import Column, Constraint, Default, Reference, Table
+from syzygy_like.schema.names import (
+    ModelKey,
+    column_name,
+    field_attname,
+    is_parent_link,
+    is_primary_key,
+    parents,
+    primary_key,
+    table_name,
+)
+from syzygy_like.schema.tables import Column, Constraint, Reference, Table
 from syzygy_like.schema.types import ANYTHING, ColumnType, Field, column_type
 
-ModelKey = tuple[str, str]
 Presence = Callable[[ModelState], bool]
 
 
@@ -37,6 +43,7 @@ class Builder:
         self.models = cast("Mapping[ModelKey, ModelState]", state.models)
         self.presence = presence
         self.consulted: set[ModelKey] = set()
+        self._columns: dict[tuple[int, str], tuple[Field, Column | None]] = {}
 
     def tables(self, key: ModelKey) -> dict[str, Table]:
         """
@@ -66,13 +73,13 @@ class Builder:
                 columns[column.name] = column
                 names[field_name] = column.name
                 names[field_attname(field_name, field)] = column.name
-        primary_key = tuple(_primary_key(fields, names))
-        if len(primary_key) == 1:
-            names["pk"] = primary_key[0]
+        key = primary_key(fields, names)
+        if len(key) == 1:
+            names["pk"] = key[0]
         return Table(
             name,
             columns,
-            primary_key=primary_key,
+            primary_key=key,
             constraints=constraints_of(model, fields, names),
             label=label,
         )
@@ -86,12 +93,12 @@ class Builder:
                 if meta is not None and meta.abstract:
                     inherited = {field.name: field for field in meta.local_fields}
                     fields = {**inherited, **fields}
-        if not any(_is_primary_key(field) for field in fields.values()):
-            parents = list(_parents(model))
-            if parents:
-                link = f"{parents[0][1]}_ptr"
-                target = f"{parents[0][0]}.{parents[0][1]}"
-                if not any(_is_parent_link(field) for field in fields.values()):
+        if not any(is_primary_key(field) for field in fields.values()):
+            parent = next(parents(model), None)
+            if parent is not None:
+                link = f"{parent[1]}_ptr"
+                target = ".".join(parent)
+                if not any(is_parent_link(field) for field in fields.values()):
                     yield (
                         link,
                         models.OneToOneField(
@@ -106,32 +113,19 @@ class Builder:
             yield "_order", models.IntegerField()
 
     def _column(self, model: ModelState, name: str, field: Field) -> Column | None:
-        column = column_name(name, field)
+        if isinstance(field, models.ForeignKey):
+            return self._foreign_key(model, name, field)
+        # Fields are never changed, other ones take their place: see ModelState.
+        if (id(field), name) not in self._columns:
+            self._columns[id(field), name] = (field, column_of(name, field))
+        return self._columns[id(field), name][1]
+
+    def _foreign_key(self, model: ModelState, name: str, field: Field) -> Column | None:
+        column = column_of(name, field)
         if column is None:
             return None
-        default = None
-        if field.db_default is not NOT_PROVIDED:
-            default = Default(
-                freeze(field.db_default),
-                unique=type(field.db_default).__name__ in UNIQUE_FUNCTIONS,
-            )
-        is_relation = isinstance(field, models.ForeignKey)
-        reference, type_ = (
-            self._reference(model, field) if is_relation else (None, column_type(field))
-        )
-        return Column(
-            column,
-            type_,
-            null=field.null or field.generated,
-            default=default,
-            generated=freeze(getattr(field, "expression", True))
-            if field.generated
-            else None,
-            auto=isinstance(field, models.AutoField) or _is_auto(field),
-            collation=getattr(field, "db_collation", None),
-            reference=reference,
-            field=name,
-        )
+        reference, type_ = self._reference(model, field)
+        return dataclasses.replace(column, type=type_, reference=reference)
 
     def _reference(
         self, model: ModelState, field: Field
@@ -158,16 +152,16 @@ class Builder:
         if model is None:  # of an app without migrations
             return "_".join(key), field_name or "id", ANYTHING
         if model.options.get("proxy"):
-            for parent in _parents(model):
+            for parent in parents(model):
                 return self._target(parent, field_name)
         for name, field in self._fields(model):
-            if name == field_name or (field_name is None and _is_primary_key(field)):
+            if name == field_name or (field_name is None and is_primary_key(field)):
                 if isinstance(field, models.ForeignKey):
                     _, type_ = self._reference(model, field)
                 else:
-                    type_ = _key_type(column_type(field))
+                    type_ = key_type(column_type(field))
                 return table_name(model), column_name(name, field) or name, type_
-        for parent in _parents(model):
+        for parent in parents(model):
             return self._target(parent, field_name)
         return table_name(model), field_name or "id", ANYTHING
 
@@ -207,72 +201,3 @@ class Builder:
             constraints=frozenset({Constraint("unique", pair)}),
             label=f"{own.label}.{name}",
         )
-
-
-def table_name(model: ModelState) -> str:
-    """Return the name of a model's table, as Django's Options.contribute_to_class."""
-    name = model.options.get("db_table") or f"{model.app_label}_{model.name_lower}"
-    return name.strip('"')
-
-
-def column_name(name: str, field: Field) -> str | None:
-    """Return the name of a field's column, None if it has none."""
-    if isinstance(field, (models.ManyToManyField, CompositePrimaryKey)):
-        return None
-    bound = copy.copy(field)
-    bound.name = name
-    column = bound.get_attname_column()[1]
-    return column.strip('"') if column else None
-
-
-def field_attname(name: str, field: Field) -> str:
-    """Return the name of the attribute that holds a field's value."""
-    return f"{name}_id" if isinstance(field, models.ForeignKey) else name
-
-
-def _parents(model: ModelState) -> Iterator[ModelKey]:
-    """Yield the concrete models that a model inherits from."""
-    for base in model.bases:
-        if isinstance(base, str):
-            app_label, _, name = base.rpartition(".")
-            yield app_label or model.app_label, name.lower()
-            continue
-        meta = getattr(base, "_meta", None)
-        if meta is not None and not meta.abstract:
-            yield make_model_tuple(base)
-
-
-def _is_parent_link(field: Field) -> bool:
-    return bool(getattr(field.remote_field, "parent_link", False))
-
-
-def _is_primary_key(field: Field) -> bool:
-    return field.primary_key or _is_parent_link(field)
-
-
-def _primary_key(
-    fields: Mapping[str, Field], names: Mapping[str, str]
-) -> Iterator[str]:
-    for field in fields.values():
-        if isinstance(field, CompositePrimaryKey):
-            yield from (names.get(part, part) for part in field.field_names)
-            return
-    for name, field in fields.items():
-        if field.primary_key and name in names:
-            yield names[name]
-            return
-    for name, field in fields.items():
-        if _is_parent_link(field) and name in names:
-            yield names[name]
-            return
-
-
-def _is_auto(field: Field) -> bool:
-    return field.get_internal_type() in {"AutoField", "BigAutoField", "SmallAutoField"}
-
-
-def _key_type(type_: ColumnType) -> ColumnType:
-    """Return the type of a foreign key to a column: it has no sign of its own."""
-    if type_.family == "integer" and type_.low == 0 and type_.high is not None:
-        return ColumnType("integer", low=-type_.high - 1, high=type_.high)
-    return type_

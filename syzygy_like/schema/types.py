@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
@@ -136,12 +137,12 @@ def column_type(field: Field) -> ColumnType:
     if isinstance(field, models.GeneratedField):
         output: Any = field.output_field
         return column_type(output)
-    if _overrides(field, PHYSICAL_HOOKS):
+    if _overrides(type(field), PHYSICAL_HOOKS):
         return ColumnType("custom", codec=_fingerprint(field))
     known = _known_type(field)
     if known is None:
         return ColumnType(field.get_internal_type(), codec=_fingerprint(field))
-    if _overrides(field, VALUE_HOOKS):
+    if _overrides(type(field), VALUE_HOOKS):
         return dataclasses.replace(known, codec=_fingerprint(field, "max_length"))
     return known
 
@@ -167,10 +168,11 @@ def _known_type(field: Field) -> ColumnType | None:
     return None
 
 
-def _overrides(field: Field, hooks: tuple[str, ...]) -> bool:
+@functools.cache
+def _overrides(field_class: Any, hooks: tuple[str, ...]) -> bool:
     """Tell whether a class outside Django defines one of the methods."""
     for hook in hooks:
-        for cls in inspect.getmro(type(field)):
+        for cls in inspect.getmro(field_class):
             if hook in vars(cls):
                 if not cls.__module__.startswith("django."):
                     return True

@@ -131,6 +131,9 @@ def _alter_column(draft: Draft, table: Table, action: Any) -> None:
 def _changes(draft: Draft, action: Any) -> dict[str, Any]:
     """Return the attributes of a column that ALTER COLUMN changes."""
     given = action.args
+    if given.get("dtype") and draft.vendor == "mysql":
+        # MODIFY, of which sqlglot before 30 keeps the type and loses the rest.
+        raise UnreadableError(action)
     if given.get("dtype"):
         # "if omitted, the collation is the default for the new column type"
         # (PostgreSQL, ALTER TABLE, "SET DATA TYPE"); nothing else changes.

@@ -23,7 +23,7 @@ from syzygy_like.executor import (
 )
 from syzygy_like.history import BrokenMigrationError
 from syzygy_like.messages import plans, settings
-from syzygy_like.planner import Placement
+from syzygy_like.placements import Placement
 from syzygy_like.resolver import InvalidStageError
 from syzygy_like.stages import Stage
 

@@ -1,0 +1,48 @@
+"""What new code needs of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from syzygy_like.compat import Problem, errors, incompatibilities
+from syzygy_like.effects import Step
+from syzygy_like.placements import Key
+from syzygy_like.resolver import fold
+from syzygy_like.schema import Schema
+from syzygy_like.tracking import World
+
+
+class Needs:
+    """What new code needs of a database, and which migration brings it."""
+
+    def __init__(self, start: World, steps: Sequence[Step]):
+        self.before = start.database
+        self.code = fold([step.code for step in steps], start.code)
+        final = fold([step.database for step in steps], start.database)
+        self.tables = frozenset[str]().union(*(step.tables for step in steps))
+        self.unmet = self._problems(final, self.tables)
+
+    def _problems(self, database: Schema, tables: frozenset[str]) -> set[Problem]:
+        found = incompatibilities(self.code, database, self.before, only=tables)
+        return set(errors(found))
+
+    def of(
+        self, database: Schema, steps: Iterable[Step]
+    ) -> dict[Key, tuple[Problem, ...]]:
+        """Return by migration what the new code lacks until it is applied."""
+        lacking = self._problems(database, self.tables) - self.unmet
+        needed: dict[Key, tuple[Problem, ...]] = {}
+        for step in steps:
+            if not lacking:
+                break
+            database = step.database.apply(database)
+            left = self._problems(database, step.database.tables)
+            met = {
+                each
+                for each in lacking
+                if each.table in step.database.tables and each not in left
+            }
+            if met:
+                needed[step.key] = tuple(sorted(met, key=repr))
+            lacking -= met
+        return needed
