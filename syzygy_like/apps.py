@@ -1,6 +1,8 @@
 from django.apps import AppConfig
 from django.core.checks import register
 
+from syzygy_like.checks import check_stages
+
 
 class SyzygyLikeConfig(AppConfig):
     name = "syzygy_like"
@@ -8,10 +10,3 @@ class SyzygyLikeConfig(AppConfig):
 
     def ready(self) -> None:
         register(check_stages, "syzygy_like")
-
-
-def check_stages(*args, **kwargs):  # type: ignore[no-untyped-def]
-    """Run the checks, of which nothing is imported before they are asked for."""
-    from syzygy_like import checks
-
-    return checks.check_stages(*args, **kwargs)

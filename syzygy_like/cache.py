@@ -7,7 +7,6 @@ import importlib.util
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from syzygy_like import conf
 RELEVANT_SETTINGS = (
     *conf.ALL,
     "AUTH_USER_MODEL",
-    "DATABASES",
     "DEFAULT_AUTO_FIELD",
     "INSTALLED_APPS",
     "MIGRATION_MODULES",
@@ -57,9 +55,9 @@ def remember(modules: Iterable[str]) -> None:
     note = {"key": _key(), "sources": _stamps(file for file in files if file)}
     try:
         path.parent.mkdir(exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-            json.dump(note, file)
-        Path(file.name).replace(path)
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.write_text(json.dumps(note))
+        draft.replace(path)
     except OSError:
         return  # a folder that is read-only: then nothing is remembered
 
@@ -86,6 +84,7 @@ def _key() -> str:
     for part in (
         django.VERSION,
         syzygy_like.__version__,
+        *(database.get("ENGINE") for database in settings.DATABASES.values()),
         *((name, getattr(settings, name, None)) for name in RELEVANT_SETTINGS),
     ):
         digest.update(repr(part).encode())

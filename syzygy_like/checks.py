@@ -1,4 +1,8 @@
-"""System checks: migrations that fit no stage, and settings that mean nothing."""
+"""
+The system check, which looks at migrations only if they have changed.
+
+It runs with nearly every command, so nothing is imported before it is needed.
+"""
 
 from __future__ import annotations
 
@@ -8,40 +12,14 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from django.apps import AppConfig
-from django.core.checks import CheckMessage, Error, Warning
-from django.db import DEFAULT_DB_ALIAS
-from django.db.migrations import Migration, RunSQL
-from django.db.migrations.exceptions import (
-    BadMigrationError,
-    CircularDependencyError,
-    NodeNotFoundError,
-)
-from django.db.migrations.loader import MigrationLoader
-
-from syzygy_like import cache, conf
-from syzygy_like.delays import InvalidDelayError, stage_delay
-from syzygy_like.effects import Step
-from syzygy_like.explain import Explanation, explain
-from syzygy_like.history import AnyDatabase, BrokenMigrationError, History, Key
-from syzygy_like.messages import migrations, plans, settings
-from syzygy_like.resolver import InvalidStageError, declared_stage, explicit, resolve
-from syzygy_like.sql import is_available
-
-TAG = "syzygy_like"
-UNLOADABLE = (
-    ImportError,
-    SyntaxError,
-    BadMigrationError,
-    CircularDependencyError,
-    NodeNotFoundError,
-)
+from django.core.checks import CheckMessage
 
 _suspended = contextvars.ContextVar("suspended", default=False)
 
 
 @contextlib.contextmanager
 def suspended() -> Iterator[None]:
-    """Leave the checks out, for a command that looks at migrations by itself."""
+    """Leave the check out, for a command that looks at migrations by itself."""
     token = _suspended.set(True)
     try:
         yield
@@ -53,167 +31,22 @@ def check_stages(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """Return what is wrong with the migrations of some apps, by default of all."""
-    if _suspended.get() or (app_configs is None and cache.is_clean()):
+    if _suspended.get():
         return []
-    try:
-        loader = MigrationLoader(None, ignore_no_migrations=True)
-    except UNLOADABLE as error:
-        return [Error(settings.unloadable(error), id="syzygy_like.E006")]
-    review = Review(loader)
-    messages = [*review.settings(), *review.migrations()]
-    if app_configs is not None:
-        labels = {app_config.label for app_config in app_configs}
-        return [each for each in messages if _is_about(each, labels)]
+    from syzygy_like import cache
+
+    if cache.is_clean():
+        return []
+    from syzygy_like.review import review
+
+    messages, modules = review()
     if not messages:
-        cache.remember(review.modules())
-    return messages
+        cache.remember(modules)
+    if app_configs is None:
+        return messages
+    labels = {app_config.label for app_config in app_configs}
+    return [message for message in messages if _is_about(message, labels)]
 
 
 def _is_about(message: CheckMessage, labels: Collection[str]) -> bool:
     return getattr(message.obj, "app_label", None) in {None, *labels}
-
-
-class Review:
-    """Goes through all migrations as on an empty database."""
-
-    def __init__(self, loader: MigrationLoader):
-        self.loader = loader
-        self.history = History(loader, AnyDatabase(DEFAULT_DB_ALIAS))
-        self.baseline = conf.baseline()
-
-    def settings(self) -> Iterator[CheckMessage]:
-        """Yield what is wrong with the settings."""
-        for problem in conf.invalid_settings(self.loader):
-            named = problem.fault in (
-                conf.Fault.NO_SUCH_APP,
-                conf.Fault.NO_SUCH_MIGRATION,
-            )
-            yield Error(
-                settings.invalid_setting(problem),
-                hint=settings.setting_hint(problem),
-                id="syzygy_like.E005" if named else "syzygy_like.E004",
-            )
-
-    def migrations(self) -> list[CheckMessage]:
-        """Return what is wrong with the migrations."""
-        try:
-            policy = conf.policy()
-        except conf.InvalidSettingError:
-            return []  # which is said above; without it nothing can be told
-        self.policy = policy
-        messages: list[CheckMessage] = []
-        ambiguous: list[Key] = []
-        try:
-            for key, step, found in self._judged():
-                messages.extend(found)
-                if step is not None:
-                    ambiguous.append(key)
-        except BrokenMigrationError as error:
-            text = plans.broken(error.key, error.error)
-            messages.append(Error(text, id="syzygy_like.E006"))
-        return [*messages, *self._ambiguous(ambiguous)]
-
-    def _judged(self) -> Iterator[tuple[Key, Step | None, list[CheckMessage]]]:
-        """Yield migrations with what is wrong; with a step if they fit no stage."""
-        tracker = self.history.at([])
-        covered = self._covered()
-        for key in self.history.plan:
-            migration = self.loader.graph.nodes[key]
-            invalid = list(_invalid_attributes(migration))
-            if invalid or key in covered or self._is_settled(migration):
-                self.history.skip(tracker, key)
-                yield key, None, invalid
-                continue
-            tracker.settle()
-            world = tracker.world
-            step = self.history.read(tracker, migration)
-            stage = resolve(step, world, self.policy).stage
-            yield key, None if stage else step, list(_unreadable(step))
-
-    def _is_settled(self, migration: Migration) -> bool:
-        """Tell whether a migration has a stage whatever it does."""
-        step = Step(migration)
-        fallback = self.policy.fallback(migration)
-        return explicit(step, self.policy) is not None or fallback is not None
-
-    def _covered(self) -> set[Key]:
-        """Return the migrations that are history, by the baseline."""
-        covered: set[Key] = set()
-        for app_label, name in self.baseline.items():
-            key = (app_label, name)
-            for squashed, migration in self.loader.replacements.items():
-                if key in migration.replaces and key not in self.loader.graph.nodes:
-                    key = squashed
-            if key in self.loader.graph.nodes:
-                ancestors = self.loader.graph.forwards_plan(key)
-                covered.update(each for each in ancestors if each[0] == app_label)
-        return covered
-
-    def _ambiguous(self, keys: Sequence[Key]) -> Iterator[CheckMessage]:
-        for explanation in self._explanations(keys):
-            hint = migrations.fix(explanation)
-            migration = explanation.migration
-            if (migration.app_label, migration.name) == keys[-1]:
-                baseline = migrations.baseline_hint(dict(keys))
-                hint = f"{hint}\n\n{baseline}"
-            yield Error(
-                migrations.ambiguous(explanation),
-                hint=hint,
-                obj=migration,
-                id="syzygy_like.E001",
-            )
-
-    def _explanations(self, keys: Sequence[Key]) -> Iterator[Explanation]:
-        wanted = set(keys)
-        tracker = self.history.at([])
-        for key in self.history.plan:
-            if key in wanted:
-                tracker.settle()
-                migration = self.loader.graph.nodes[key]
-                yield explain(migration, tracker, self.history.database.reader)
-            self.history.skip(tracker, key)
-
-    def modules(self) -> set[str]:
-        """Return the modules whose classes the migrations are made of."""
-        modules = set()
-        for migration in self.loader.graph.nodes.values():
-            for operation in migration.operations:
-                modules.add(type(operation).__module__)
-                parts = [getattr(operation, "field", None)]
-                parts += [field for _, field in getattr(operation, "fields", ())]
-                modules.update(type(part).__module__ for part in parts)
-        return {name for name in modules if not name.startswith("django.")}
-
-
-def _invalid_attributes(migration: Migration) -> Iterator[CheckMessage]:
-    try:
-        declared_stage(migration)
-        for operation in migration.operations:
-            declared_stage(migration, operation)
-    except InvalidStageError as error:
-        yield Error(
-            settings.invalid_stage(error),
-            hint=settings.stage_hint(),
-            obj=migration,
-            id="syzygy_like.E002",
-        )
-    try:
-        stage_delay(migration)
-    except InvalidDelayError as error:
-        yield Error(
-            settings.invalid_delay(error.migration, error.value),
-            obj=migration,
-            id="syzygy_like.E003",
-        )
-
-
-def _unreadable(step: Step) -> Iterator[CheckMessage]:
-    for effect in step.effects:
-        declared = declared_stage(step.migration, effect.operation)
-        if effect.opaque and isinstance(effect.operation, RunSQL) and not declared:
-            yield Warning(
-                migrations.unreadable_sql(effect.operation),
-                hint=migrations.unreadable_hint(is_available()),
-                obj=step.migration,
-                id="syzygy_like.W001",
-            )

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import sys
 from collections.abc import Iterator, Mapping
-from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db.migrations import Migration
-from django.db.migrations.loader import MigrationLoader
 
-from syzygy_like.resolver import Policy
 from syzygy_like.stages import Stage
+
+if TYPE_CHECKING:
+    from django.db.migrations.loader import MigrationLoader
 
 OVERRIDE = "MIGRATION_STAGES_OVERRIDE"
 FALLBACK = "MIGRATION_STAGES_FALLBACK"
@@ -44,27 +42,11 @@ class InvalidSettingError(Exception):
     candidates: tuple[str, ...] = ()
 
 
-def policy() -> Policy:
-    """
-    Return what the settings say of stages.
-
-    Raises InvalidSettingError where a value is of no use.
-    """
-    for problem in _invalid_values():
-        raise problem
-    return Policy(
-        overrides=_mapping(OVERRIDE),
-        fallbacks=_mapping(FALLBACK),
-        third_party_fallback=_third_party_fallback(),
-        is_third_party=is_third_party,
-    )
-
-
 def baseline() -> dict[str, str]:
     """Return by app the name of the last migration that is taken as history."""
     return {
         app_label: name
-        for app_label, name in _mapping(BASELINE).items()
+        for app_label, name in mapping(BASELINE).items()
         if isinstance(app_label, str) and isinstance(name, str)
     }
 
@@ -74,43 +56,39 @@ def skips_blocked() -> bool:
     return bool(getattr(settings, SKIP_BLOCKED, False))
 
 
-def is_third_party(migration: Migration) -> bool:
-    """Tell whether the file of a migration was installed, not written here."""
-    module = sys.modules.get(type(migration).__module__)
-    path = getattr(module, "__file__", None) or ""
-    return not {"site-packages", "dist-packages"}.isdisjoint(PurePath(path).parts)
-
-
 def invalid_settings(loader: MigrationLoader) -> Iterator[InvalidSettingError]:
     """Yield all that is wrong with the settings, given the migrations there are."""
-    yield from _invalid_values()
+    yield from invalid_values()
     for setting in (OVERRIDE, FALLBACK):
-        for key in _mapping(setting):
+        for key in mapping(setting):
             yield from _invalid_key(setting, key, loader)
-    for app_label, name in _mapping(BASELINE).items():
+    for app_label, name in mapping(BASELINE).items():
         yield from _invalid_key(BASELINE, f"{app_label}.{name}", loader)
 
 
-def _mapping(setting: str) -> Mapping[Any, Any]:
+def mapping(setting: str) -> Mapping[Any, Any]:
+    """Return a setting that is a mapping, an empty one if it is anything else."""
     value = getattr(settings, setting, None) or {}
     return value if isinstance(value, Mapping) else {}
 
 
-def _third_party_fallback() -> Stage | None:
+def third_party_fallback() -> Stage | None:
+    """Return the stage of third-party migrations that fit none."""
     stage: Stage | None = getattr(settings, THIRD_PARTY_FALLBACK, Stage.PRE_DEPLOY)
     return stage
 
 
-def _invalid_values() -> Iterator[InvalidSettingError]:
+def invalid_values() -> Iterator[InvalidSettingError]:
+    """Yield the values that are of no use, whatever migrations there are."""
     for setting in (OVERRIDE, FALLBACK, BASELINE):
         value = getattr(settings, setting, None) or {}
         if not isinstance(value, Mapping):
             yield InvalidSettingError(setting, Fault.NO_MAPPING, value=value)
     for setting in (OVERRIDE, FALLBACK):
-        for key, stage in _mapping(setting).items():
+        for key, stage in mapping(setting).items():
             if not (isinstance(stage, Stage) and stage):
                 yield InvalidSettingError(setting, Fault.NO_STAGE, key, stage)
-    stage = _third_party_fallback()
+    stage = third_party_fallback()
     if stage is not None and not (isinstance(stage, Stage) and stage):
         yield InvalidSettingError(THIRD_PARTY_FALLBACK, Fault.NO_STAGE, value=stage)
 

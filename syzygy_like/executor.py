@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Collection, Iterable
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import Any, Protocol
 
 from django.db import DatabaseError
 from django.db.migrations import Migration
 from django.db.migrations.exceptions import InvalidMigrationPlan
 from django.db.migrations.executor import MigrationExecutor
 
-from syzygy_like import conf
+from syzygy_like import policies
 from syzygy_like.delays import held_migrations
 from syzygy_like.explain import Explanation, explain
 from syzygy_like.history import Database, History, Key
@@ -31,19 +30,20 @@ class MigrationFailedError(Exception):
         self.error = error
 
 
-@dataclasses.dataclass
-class Staging:
+class Staging(Protocol):
     """
     What is asked of a staged migrate, and what came of it.
 
-    ``accept`` decides on a plan before anything is applied: it returns what to go on
-    with, or raises. ``present`` returns what Django is given for a placement.
+    ``accept`` decides on the plan before anything is applied: it returns what to go
+    on with, or raises. ``present`` returns what Django is given for a placement.
     """
 
     stage: Stage
-    accept: Callable[[StagedExecutor], Iterable[Placement]]
-    present: Callable[[Placement], Any] = lambda placement: placement.step.migration
-    plan: StagedPlan = dataclasses.field(default_factory=StagedPlan)
+    plan: StagedPlan
+
+    def accept(self) -> Iterable[Placement]: ...
+
+    def present(self, placement: Placement) -> Any: ...
 
 
 def _is_backwards(plan: Plan) -> bool:
@@ -76,7 +76,7 @@ class StagedExecutor(MigrationExecutor):
         self.staging.plan = self._staged(plan)
         return [
             (self.staging.present(each), each.step.backwards)
-            for each in self.staging.accept(self)
+            for each in self.staging.accept()
         ]
 
     def _staged(self, plan: Plan) -> StagedPlan:
@@ -92,7 +92,7 @@ class StagedExecutor(MigrationExecutor):
         else:
             steps = history.forwards(tracker, migrations)
         parents = self._edges(migrations, backwards)
-        policy = conf.policy()
+        policy = policies.current()
         if self.staging.stage is Stage.PRE_DEPLOY:
             return plan_pre_deploy(steps, start, parents, policy)
         held = {} if backwards else held_migrations(self.loader, migrations)
@@ -144,3 +144,10 @@ class StagedExecutor(MigrationExecutor):
             return super().unapply_migration(state, migration, fake)
         except DatabaseError as error:
             raise MigrationFailedError(migration, error) from error
+
+
+def staged_class(base: type[MigrationExecutor]) -> type[StagedExecutor]:
+    """Return the staged variety of an executor class."""
+    if issubclass(StagedExecutor, base):
+        return StagedExecutor
+    return type(f"Staged{base.__name__}", (StagedExecutor, base), {})

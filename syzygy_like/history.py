@@ -12,6 +12,11 @@ from django.conf import settings
 from django.core.exceptions import FieldDoesNotExist
 from django.db import connections, router
 from django.db.migrations import Migration, RunSQL
+from django.db.migrations.exceptions import (
+    BadMigrationError,
+    CircularDependencyError,
+    NodeNotFoundError,
+)
 from django.db.migrations.graph import MigrationGraph
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
@@ -23,6 +28,15 @@ from syzygy_like.sql import read_sql
 from syzygy_like.tracking import TrackedState, Tracker
 
 Key = tuple[str, str]
+
+# What is raised where migrations cannot be loaded.
+UNLOADABLE = (
+    ImportError,
+    SyntaxError,
+    BadMigrationError,
+    CircularDependencyError,
+    NodeNotFoundError,
+)
 
 
 @dataclasses.dataclass(frozen=True)

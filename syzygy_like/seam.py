@@ -36,14 +36,15 @@ def _make_executor(*args: Any, **kwargs: Any) -> MigrationExecutor:
 
 
 @contextlib.contextmanager
-def executor(factory: ExecutorFactory) -> Iterator[None]:
+def executor(command: Any, factory: ExecutorFactory) -> Iterator[None]:
     """
-    Let the migrate command make its executor by a factory, in this thread only.
+    Let a migrate command make its executor by a factory, in this thread only.
 
     Commands in other threads are not affected, whichever leaves first.
     """
     if hasattr(migrate.Command, "executor_class"):
-        yield
+        with _attribute(command, factory):
+            yield
         return
     token = _current.set(factory)
     _enter()
@@ -52,6 +53,16 @@ def executor(factory: ExecutorFactory) -> Iterator[None]:
     finally:
         _leave()
         _current.reset(token)
+
+
+@contextlib.contextmanager
+def _attribute(command: Any, factory: ExecutorFactory) -> Iterator[None]:
+    own = command.executor_class
+    command.executor_class = factory
+    try:
+        yield
+    finally:
+        command.executor_class = own
 
 
 def _enter() -> None:

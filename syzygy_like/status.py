@@ -8,7 +8,7 @@ import datetime
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
-from syzygy_like import conf
+from syzygy_like import conf, policies
 from syzygy_like.delays import InvalidDelayError, waits_since
 from syzygy_like.history import BrokenMigrationError, Database, History, Key
 from syzygy_like.messages.plans import age
@@ -73,7 +73,7 @@ def _resolutions(history: History) -> dict[Key, Resolution]:
     if not pending:
         return found
     try:
-        policy = conf.policy()
+        policy = policies.current()
         tracker = history.at(history.applied)
         for key in pending:
             world = tracker.world

@@ -137,12 +137,13 @@ def column_type(field: Field) -> ColumnType:
     if isinstance(field, models.GeneratedField):
         output: Any = field.output_field
         return column_type(output)
-    if _overrides(type(field), PHYSICAL_HOOKS):
+    field_class: Any = type(field)
+    if _overrides(field_class, PHYSICAL_HOOKS):
         return ColumnType("custom", codec=_fingerprint(field))
     known = _known_type(field)
     if known is None:
         return ColumnType(field.get_internal_type(), codec=_fingerprint(field))
-    if _overrides(type(field), VALUE_HOOKS):
+    if _overrides(field_class, VALUE_HOOKS):
         return dataclasses.replace(known, codec=_fingerprint(field, "max_length"))
     return known
 

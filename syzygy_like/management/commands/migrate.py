@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 import functools
-import sys
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
-from django.db import Error, connections
-from django.db.migrations.exceptions import (
-    InconsistentMigrationHistory,
-    InvalidMigrationPlan,
-)
+from django.db.migrations.executor import MigrationExecutor
 
-from syzygy_like import checks, conf, seam
-from syzygy_like.delays import InvalidDelayError
-from syzygy_like.executor import (
-    MigrationFailedError,
-    StagedExecutor,
-    Staging,
-)
-from syzygy_like.history import BrokenMigrationError
-from syzygy_like.messages import plans, settings
-from syzygy_like.placements import Placement
-from syzygy_like.resolver import InvalidStageError
+from syzygy_like.checks import suspended
 from syzygy_like.stages import Stage
-
-INCONSISTENT = (InconsistentMigrationHistory, InvalidMigrationPlan)
-
-
-class PlannedMigration:
-    """A migration of a printed plan, with its stage."""
-
-    def __init__(self, placement: Placement, verbosity: int):
-        self.lines = plans.described(placement, verbosity)
-        self.operations = placement.step.migration.operations
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines)
 
 
 class Command(migrate.Command):
-    executor_class = StagedExecutor
+    executor_class = MigrationExecutor
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -66,17 +38,12 @@ class Command(migrate.Command):
         )
 
     def check(self, *args: Any, **kwargs: Any) -> None:
-        # The migrations are looked at below, where it is known what is pending.
-        with checks.suspended():
+        # What is pending is looked at when it is known, the rest of no use here.
+        with suspended():
             super().check(*args, **kwargs)
 
-    def execute(self, *args: Any, **options: Any) -> str | None:
-        if _stage(options):
-            _connect(options.get("database"))
-        return super().execute(*args, **options)
-
     def handle(self, *args: Any, **options: Any) -> None:
-        stage = _stage(options)
+        stage = asked_stage(options)
         if not stage:
             if options.get("skip_blocked"):
                 raise CommandError(
@@ -84,106 +51,22 @@ class Command(migrate.Command):
                 )
             super().handle(*args, **options)
             return
-        try:
-            self._handle_stage(stage, *args, **options)
-        except INCONSISTENT as error:
-            raise CommandError(str(error.args[0])) from error
-        except MigrationFailedError as error:
-            raise CommandError(plans.failed(error.migration, error.error)) from error
-        except BrokenMigrationError as error:
-            raise CommandError(plans.broken(error.key, error.error)) from error
-        except InvalidStageError as error:
-            raise CommandError(settings.invalid_stage(error)) from error
-        except InvalidDelayError as error:
-            raise CommandError(
-                settings.invalid_delay(error.migration, error.value)
-            ) from error
-        except conf.InvalidSettingError as error:
-            raise CommandError(settings.invalid_setting(error)) from error
+        # Imported here, for it would make a plain migrate slower to start.
+        from syzygy_like.staged import StagedMigrate
 
-    def _handle_stage(self, stage: Stage, *args: Any, **options: Any) -> None:
-        self.staging = Staging(stage, functools.partial(self._accept, options=options))
-        if not options["plan"]:
-            self._run(*args, **options)
-            if not options["check_unapplied"]:
-                self._report_remaining(options["verbosity"])
-            return
-        self.staging.present = functools.partial(
-            PlannedMigration, verbosity=options["verbosity"]
+        StagedMigrate(self, stage, options).run(
+            functools.partial(super().handle, *args)
         )
-        # Django exits if anything is pending, this one if it matters: see below.
-        executor = self._run(*args, **{**options, "check_unapplied": False})
-        self._report_remaining(options["verbosity"])
-        if self.staging.plan.blocked and not _skips_blocked(options):
-            raise CommandError(self._blocked_message(executor))
-        if options["check_unapplied"] and self._outstanding():
-            sys.exit(1)
 
-    def _run(self, *args: Any, **options: Any) -> StagedExecutor:
-        """Let Django's command do its work, and return the executor that did it."""
-        executors: list[StagedExecutor] = []
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        if asked_stage(options):
+            from syzygy_like.staged import connect
 
-        def make(*args: Any, **kwargs: Any) -> StagedExecutor:
-            executors.append(self._make_executor(*args, **kwargs))
-            return executors[0]
-
-        with seam.executor(make):
-            super().handle(*args, **options)
-        return executors[0]
-
-    def _make_executor(self, *args: Any, **kwargs: Any) -> StagedExecutor:
-        try:
-            return self.executor_class(*args, staging=self.staging, **kwargs)
-        except checks.UNLOADABLE as error:
-            raise CommandError(settings.unloadable(error)) from error
-
-    def _accept(
-        self, executor: StagedExecutor, options: dict[str, Any]
-    ) -> list[Placement]:
-        """Return what to go on with, before anything is applied."""
-        plan = self.staging.plan
-        if options["prune"]:  # Django applies nothing then
-            return list(plan.placements)
-        if plan.blocked and not options["plan"] and not _skips_blocked(options):
-            raise CommandError(self._blocked_message(executor))
-        if options["check_unapplied"] and not options["plan"]:
-            return self._outstanding()
-        return plan.ready
-
-    def _blocked_message(self, executor: StagedExecutor) -> str:
-        if self.staging.stage is Stage.PRE_DEPLOY:
-            return plans.blocked(self.staging.plan, executor.explain)
-        return plans.too_late(self.staging.plan)
-
-    def _outstanding(self) -> list[Placement]:
-        """Return what --check is about: what the new code cannot run without."""
-        ready = self.staging.plan.ready
-        if self.staging.stage is Stage.PRE_DEPLOY:
-            return [each for each in ready if each.required]
-        return ready
-
-    def _report_remaining(self, verbosity: int) -> None:
-        if verbosity < 1:
-            return
-        plan = self.staging.plan
-        before = self.staging.stage is Stage.PRE_DEPLOY
-        later = "Deferred until after the deploy:" if before else "Deferred:"
-        for title, placements, style in (
-            (later, plan.deferred, None),
-            ("Blocked:", plan.blocked, self.style.WARNING),
-        ):
-            if placements:
-                self.stdout.write(title, self.style.MIGRATE_HEADING)
-            for placement in placements:
-                for line in plans.described(placement, verbosity):
-                    self.stdout.write(f"  {line}", style)
+            connect(options["database"])
+        return super().execute(*args, **options)
 
 
-def _skips_blocked(options: dict[str, Any]) -> bool:
-    return options["skip_blocked"] or conf.skips_blocked()
-
-
-def _stage(options: dict[str, Any]) -> Stage:
+def asked_stage(options: dict[str, Any]) -> Stage:
     """Return the stage that the options ask for, none for Django's own migrate."""
     pre, post = options.get("pre_deploy"), options.get("post_deploy")
     if pre and post:
@@ -191,12 +74,3 @@ def _stage(options: dict[str, Any]) -> Stage:
     if pre:
         return Stage.PRE_DEPLOY
     return Stage.POST_DEPLOY if post else Stage(0)
-
-
-def _connect(alias: str | None) -> None:
-    """Raise CommandError if a database does not answer."""
-    connection = connections[alias or "default"]
-    try:
-        connection.ensure_connection()
-    except Error as error:
-        raise CommandError(plans.unreachable(connection.alias, error)) from error

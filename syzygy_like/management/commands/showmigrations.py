@@ -11,7 +11,8 @@ from django.core.management.commands import showmigrations
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
-from syzygy_like import checks
+from syzygy_like.checks import suspended
+from syzygy_like.history import UNLOADABLE
 from syzygy_like.messages import settings
 from syzygy_like.status import Status, statuses
 
@@ -52,14 +53,14 @@ class Command(showmigrations.Command):
         )
 
     def check(self, *args: Any, **kwargs: Any) -> None:
-        with checks.suspended():
+        with suspended():
             super().check(*args, **kwargs)
 
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
         try:
             loader = MigrationLoader(connection, ignore_no_migrations=True)
-        except checks.UNLOADABLE as error:
+        except UNLOADABLE as error:
             raise CommandError(settings.unloadable(error)) from error
         found = statuses(loader, connection.alias)
         if options["format"] == "json":

@@ -1,0 +1,181 @@
+"""What is wrong with all migrations there are, and with the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from django.core.checks import CheckMessage, Error, Warning
+from django.db import DEFAULT_DB_ALIAS
+from django.db.migrations import Migration, RunSQL
+from django.db.migrations.loader import MigrationLoader
+
+from syzygy_like import conf, policies
+from syzygy_like.delays import InvalidDelayError, stage_delay
+from syzygy_like.effects import Step
+from syzygy_like.explain import Explanation, explain
+from syzygy_like.history import (
+    UNLOADABLE,
+    AnyDatabase,
+    BrokenMigrationError,
+    History,
+    Key,
+)
+from syzygy_like.messages import migrations, plans, settings
+from syzygy_like.resolver import InvalidStageError, declared_stage, explicit, resolve
+from syzygy_like.sql import is_available
+
+
+def review() -> tuple[list[CheckMessage], set[str]]:
+    """Return what is wrong, and the modules that the migrations are made of."""
+    try:
+        loader = MigrationLoader(None, ignore_no_migrations=True)
+    except UNLOADABLE as error:
+        return [Error(settings.unloadable(error), id="syzygy_like.E006")], set()
+    reviewed = Review(loader)
+    return [*reviewed.settings(), *reviewed.migrations()], reviewed.modules()
+
+
+class Review:
+    """Goes through all migrations as on an empty database."""
+
+    def __init__(self, loader: MigrationLoader):
+        self.loader = loader
+        self.history = History(loader, AnyDatabase(DEFAULT_DB_ALIAS))
+        self.baseline = conf.baseline()
+
+    def settings(self) -> Iterator[CheckMessage]:
+        """Yield what is wrong with the settings."""
+        for problem in conf.invalid_settings(self.loader):
+            named = problem.fault in (
+                conf.Fault.NO_SUCH_APP,
+                conf.Fault.NO_SUCH_MIGRATION,
+            )
+            yield Error(
+                settings.invalid_setting(problem),
+                hint=settings.setting_hint(problem),
+                id="syzygy_like.E005" if named else "syzygy_like.E004",
+            )
+
+    def migrations(self) -> list[CheckMessage]:
+        """Return what is wrong with the migrations."""
+        try:
+            policy = policies.current()
+        except conf.InvalidSettingError:
+            return []  # which is said above; without it nothing can be told
+        self.policy = policy
+        messages: list[CheckMessage] = []
+        ambiguous: list[Key] = []
+        try:
+            for key, step, found in self._judged():
+                messages.extend(found)
+                if step is not None:
+                    ambiguous.append(key)
+        except BrokenMigrationError as error:
+            text = plans.broken(error.key, error.error)
+            messages.append(Error(text, id="syzygy_like.E006"))
+        return [*messages, *self._ambiguous(ambiguous)]
+
+    def _judged(self) -> Iterator[tuple[Key, Step | None, list[CheckMessage]]]:
+        """Yield migrations with what is wrong; with a step if they fit no stage."""
+        tracker = self.history.at([])
+        covered = self._covered()
+        for key in self.history.plan:
+            migration = self.loader.graph.nodes[key]
+            invalid = list(_invalid_attributes(migration))
+            if invalid or key in covered or self._is_settled(migration):
+                self.history.skip(tracker, key)
+                yield key, None, invalid
+                continue
+            tracker.settle()
+            world = tracker.world
+            step = self.history.read(tracker, migration)
+            stage = resolve(step, world, self.policy).stage
+            yield key, None if stage else step, list(_unreadable(step))
+
+    def _is_settled(self, migration: Migration) -> bool:
+        """Tell whether a migration has a stage whatever it does."""
+        step = Step(migration)
+        fallback = self.policy.fallback(migration)
+        return explicit(step, self.policy) is not None or fallback is not None
+
+    def _covered(self) -> set[Key]:
+        """Return the migrations that are history, by the baseline."""
+        covered: set[Key] = set()
+        for app_label, name in self.baseline.items():
+            key = (app_label, name)
+            for squashed, migration in self.loader.replacements.items():
+                if key in migration.replaces and key not in self.loader.graph.nodes:
+                    key = squashed
+            if key in self.loader.graph.nodes:
+                ancestors = self.loader.graph.forwards_plan(key)
+                covered.update(each for each in ancestors if each[0] == app_label)
+        return covered
+
+    def _ambiguous(self, keys: Sequence[Key]) -> Iterator[CheckMessage]:
+        for explanation in self._explanations(keys):
+            hint = migrations.fix(explanation)
+            migration = explanation.migration
+            if (migration.app_label, migration.name) == keys[-1]:
+                baseline = migrations.baseline_hint(dict(keys))
+                hint = f"{hint}\n\n{baseline}"
+            yield Error(
+                migrations.ambiguous(explanation),
+                hint=hint,
+                obj=migration,
+                id="syzygy_like.E001",
+            )
+
+    def _explanations(self, keys: Sequence[Key]) -> Iterator[Explanation]:
+        wanted = set(keys)
+        tracker = self.history.at([])
+        for key in self.history.plan:
+            if key in wanted:
+                tracker.settle()
+                migration = self.loader.graph.nodes[key]
+                yield explain(migration, tracker, self.history.database.reader)
+            self.history.skip(tracker, key)
+
+    def modules(self) -> set[str]:
+        """Return the modules whose classes the migrations are made of."""
+        modules = set()
+        for migration in self.loader.graph.nodes.values():
+            for operation in migration.operations:
+                modules.add(type(operation).__module__)
+                parts = [getattr(operation, "field", None)]
+                parts += [field for _, field in getattr(operation, "fields", ())]
+                modules.update(type(part).__module__ for part in parts)
+        return {name for name in modules if not name.startswith("django.")}
+
+
+def _invalid_attributes(migration: Migration) -> Iterator[CheckMessage]:
+    try:
+        declared_stage(migration)
+        for operation in migration.operations:
+            declared_stage(migration, operation)
+    except InvalidStageError as error:
+        yield Error(
+            settings.invalid_stage(error),
+            hint=settings.stage_hint(),
+            obj=migration,
+            id="syzygy_like.E002",
+        )
+    try:
+        stage_delay(migration)
+    except InvalidDelayError as error:
+        yield Error(
+            settings.invalid_delay(error.migration, error.value),
+            obj=migration,
+            id="syzygy_like.E003",
+        )
+
+
+def _unreadable(step: Step) -> Iterator[CheckMessage]:
+    for effect in step.effects:
+        declared = declared_stage(step.migration, effect.operation)
+        if effect.opaque and isinstance(effect.operation, RunSQL) and not declared:
+            yield Warning(
+                migrations.unreadable_sql(effect.operation),
+                hint=migrations.unreadable_hint(is_available()),
+                obj=step.migration,
+                id="syzygy_like.W001",
+            )

@@ -1,0 +1,152 @@
+"""A run of migrate that is limited to a stage."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error, connections
+from django.db.migrations.exceptions import (
+    InconsistentMigrationHistory,
+    InvalidMigrationPlan,
+)
+
+from syzygy_like import conf, seam
+from syzygy_like.delays import InvalidDelayError
+from syzygy_like.executor import MigrationFailedError, StagedExecutor, staged_class
+from syzygy_like.history import UNLOADABLE, BrokenMigrationError
+from syzygy_like.messages import plans, settings
+from syzygy_like.placements import Placement, StagedPlan
+from syzygy_like.resolver import InvalidStageError
+from syzygy_like.stages import Stage
+
+# How to say what went wrong, by what is raised.
+MESSAGES: dict[type[Exception], Callable[[Any], str]] = {
+    BrokenMigrationError: lambda error: plans.broken(error.key, error.error),
+    InconsistentMigrationHistory: lambda error: str(error.args[0]),
+    InvalidDelayError: lambda error: settings.invalid_delay(
+        error.migration, error.value
+    ),
+    InvalidMigrationPlan: lambda error: str(error.args[0]),
+    InvalidStageError: settings.invalid_stage,
+    MigrationFailedError: lambda error: plans.failed(error.migration, error.error),
+    conf.InvalidSettingError: settings.invalid_setting,
+}
+
+
+class PlannedMigration:
+    """A migration of a printed plan, with its stage."""
+
+    def __init__(self, placement: Placement, verbosity: int):
+        self.lines = plans.described(placement, verbosity)
+        self.operations = placement.step.migration.operations
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+
+class StagedMigrate:
+    """
+    Runs a migrate command for one stage.
+
+    The executor asks it what to do with a plan (``accept``), and what to give
+    Django for each migration (``present``).
+    """
+
+    def __init__(self, command: BaseCommand, stage: Stage, options: dict[str, Any]):
+        self.command = command
+        self.stage = stage
+        self.options = options
+        self.plan = StagedPlan()
+        self.skips_blocked = options["skip_blocked"] or conf.skips_blocked()
+        self.executor: StagedExecutor
+
+    def run(self, handle: Callable[..., Any]) -> None:
+        """Let Django's handle() do its work. Raises CommandError where it cannot."""
+        try:
+            self._run(handle)
+        except tuple(MESSAGES) as error:
+            raise CommandError(MESSAGES[type(error)](error)) from error
+
+    def _run(self, handle: Callable[..., Any]) -> None:
+        planning, checking = self.options["plan"], self.options["check_unapplied"]
+        # Django exits if anything is pending, this run if it matters.
+        options = {**self.options, "check_unapplied": checking and not planning}
+        with seam.executor(self.command, self._make_executor):
+            handle(**options)
+        if planning or not checking:
+            self._report_remaining()
+        if planning and self.plan.blocked and not self.skips_blocked:
+            raise CommandError(self._blocked_message())
+        if planning and checking and self._outstanding():
+            sys.exit(1)
+
+    def _make_executor(self, *args: Any, **kwargs: Any) -> StagedExecutor:
+        executor_class = staged_class(self.command.executor_class)  # type: ignore[attr-defined]
+        try:
+            self.executor = executor_class(*args, staging=self, **kwargs)
+        except UNLOADABLE as error:
+            raise CommandError(settings.unloadable(error)) from error
+        return self.executor
+
+    def accept(self) -> Iterable[Placement]:
+        """
+        Return what to go on with, before anything is applied.
+
+        Raises CommandError if the plan is blocked.
+        """
+        if self.options["prune"]:  # Django applies nothing then
+            return self.plan.placements
+        if self.options["plan"]:
+            return self.plan.ready
+        if self.plan.blocked and not self.skips_blocked:
+            raise CommandError(self._blocked_message())
+        if self.options["check_unapplied"]:
+            return self._outstanding()
+        return self.plan.ready
+
+    def present(self, placement: Placement) -> Any:
+        """Return what Django is given for a migration."""
+        if self.options["plan"]:
+            return PlannedMigration(placement, self.options["verbosity"])
+        return placement.step.migration
+
+    def _blocked_message(self) -> str:
+        if self.stage is Stage.PRE_DEPLOY:
+            return plans.blocked(self.plan, self.executor.explain)
+        return plans.too_late(self.plan)
+
+    def _outstanding(self) -> list[Placement]:
+        """Return what --check is about: what the new code cannot run without."""
+        if self.stage is Stage.PRE_DEPLOY:
+            return [each for each in self.plan.ready if each.required]
+        return self.plan.ready
+
+    def _report_remaining(self) -> None:
+        if self.options["verbosity"] < 1:
+            return
+        before = self.stage is Stage.PRE_DEPLOY
+        title = "Deferred until after the deploy:" if before else "Deferred:"
+        self._report(title, self.plan.deferred)
+        self._report("Blocked:", self.plan.blocked, self.command.style.WARNING)
+
+    def _report(
+        self, title: str, placements: Iterable[Placement], style: Any = None
+    ) -> None:
+        write = self.command.stdout.write
+        for number, placement in enumerate(placements):
+            if number == 0:
+                write(title, self.command.style.MIGRATE_HEADING)
+            for line in plans.described(placement, self.options["verbosity"]):
+                write(f"  {line}", style)
+
+
+def connect(alias: str) -> None:
+    """Raise CommandError if a database does not answer."""
+    connection = connections[alias]
+    try:
+        connection.ensure_connection()
+    except Error as error:
+        raise CommandError(plans.unreachable(alias, error)) from error
