@@ -1,0 +1,1 @@
+"""What staged migrations cost, measured against Django alone."""

@@ -1,0 +1,88 @@
+"""``python -m benchmarks``: what staged migrations cost beside Django alone."""
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+import django
+
+from benchmarks import comparisons
+from benchmarks.project import Project
+from benchmarks.timing import Comparison, Variant
+
+SUBJECTS = {
+    "check": comparisons.check,
+    "migrate": comparisons.migrate,
+    "plan": comparisons.plan,
+}
+ROW = "  {:<14} {:>8} {:>8} {:>8}   {:>7} {:>7}{}"
+
+
+def main() -> int:
+    options = parse()
+    say(machine())
+    for subject in options.subjects or SUBJECTS:
+        with tempfile.TemporaryDirectory(prefix="syzygy-benchmark-") as folder:
+            project = Project(Path(folder))
+            project.create(options.migrations)
+            for comparison in SUBJECTS[subject](project):
+                comparison.measure(project, options.rounds)
+                report(comparison, options)
+    return 0
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "subjects", nargs="*", metavar="subject", help=f"any of {', '.join(SUBJECTS)}"
+    )
+    parser.add_argument("--migrations", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    if unknown := set(options.subjects) - set(SUBJECTS):
+        parser.error(f"no such subjects: {', '.join(sorted(unknown))}")
+    if options.migrations < 1 or options.rounds < 1:
+        parser.error("--migrations and --rounds must be 1 or more")
+    return options
+
+
+def machine() -> str:
+    """Describe what the figures depend on."""
+    return (
+        f"Django {django.get_version()}, Python {platform.python_version()}, "
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    )
+
+
+def report(comparison: Comparison, options: argparse.Namespace) -> None:
+    size = f"{options.migrations} migrations, {options.rounds} rounds"
+    say(f"\n{comparison.title} ({size})")
+    say(ROW.format("seconds", "min", "median", "max", "ratio", "CPU", ""))
+    for variant in comparison.variants:
+        say(row(comparison, variant))
+
+
+def row(comparison: Comparison, variant: Variant) -> str:
+    times = [min(variant.elapsed), statistics.median(variant.elapsed)]
+    cells = [f"{each:.3f}" for each in (*times, max(variant.elapsed))]
+    if variant is comparison.variants[0]:
+        ratios, note = ["", ""], ""
+    else:
+        ratios = [f"{ratio:.3f}x" for ratio in comparison.ratios(variant)]
+        note = f"   (limit {comparison.limit:.2f}x)" if comparison.limit else ""
+    if variant.status:
+        note += f"   exit status {variant.status}"
+    return ROW.format(variant.name, *cells, *ratios, note)
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

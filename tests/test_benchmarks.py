@@ -1,0 +1,49 @@
+"""The benchmarks, on a project so small that their figures mean nothing."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.project import Project
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    project = Project(tmp_path_factory.mktemp("benchmark") / "project")
+    project.create(43)
+    return project
+
+
+def test_models_are_what_the_migrations_make(project):
+    project.manage("makemigrations", "--check", "--dry-run")
+
+
+def test_migrations_apply(project):
+    project.manage("migrate")
+
+
+def test_migrations_fit_a_stage(project):
+    project.forget_verdict()
+    assert "no issues" in project.manage("check", app="syzygy_like")
+    assert project.notes()
+
+
+def test_run():
+    command = [sys.executable, "-m", "benchmarks", "check", "plan"]
+    done = subprocess.run(
+        [*command, "--migrations", "25", "--rounds", "1"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(re.findall(r"^  Django ", done.stdout, re.MULTILINE)) == 4
+    assert len(re.findall(r"^  syzygy_like .*x", done.stdout, re.MULTILINE)) == 4
+    assert "exit status" not in done.stdout
