@@ -3,10 +3,10 @@ The documentation: its examples are run, and its names are those of the code.
 
 A block of Python that defines a migration begins with a comment that tells its file
 and its stage: ``# shop/migrations/0002_product_sku.py (pre-deploy)``, or "none" for
-an example of what not to do. It follows the migrations above it on its page, the
-first of which follows the first migration of the demo's shop. A block of text that
-begins with a migration and an id is what ``check`` prints of that migration. What
-the tutorial types is typed, with the output compared.
+an example of what not to do. It depends on others on its page, and these on the
+first migration of the demo's shop. Where a page shows what a command prints, it is
+run with the last migration and the settings above it, the former not yet applied.
+The tutorial is followed from its start to its end.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import argparse
 import ast
 import dataclasses
 import difflib
-import importlib.util
+import json
 import os
 import re
 import shlex
@@ -23,20 +23,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from django.core.management import get_commands, load_command_class
-from django.db import connections
-from django.db.migrations import Migration
-from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.state import ProjectState
-from django.test import override_settings
+from django.core.management import CommandError, get_commands, load_command_class
 
 import dev
-from syzygy_like import checks, conf
+from syzygy_like import conf
 from syzygy_like.compat import RULES
-from syzygy_like.history import AnyDatabase, History
-from syzygy_like.resolver import resolve
+from tests.projects import Project
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -60,7 +55,6 @@ BLOCK = re.compile(
     re.MULTILINE,
 )
 PLACE = re.compile(r"# (\w+)/migrations/(\w+)\.py \(([\w-]+)(?:, (\w+))?\)\n")
-MESSAGE = re.compile(r"(\w+)\.(\w+): \((syzygy_like\.\w+)\)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +84,17 @@ BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 PYTHON = [block for block in BLOCKS if block.language == "python"]
 
 
+def commands_in(block: Block) -> list[tuple[str, str]]:
+    """Return the commands of a block with what is shown of their output."""
+    shown = re.split(r"^\$ (.+)\n", block.text, flags=re.M)[1:]
+    return list(zip(shown[::2], shown[1::2], strict=True))
+
+
+def printed_in(block: Block) -> list[tuple[str, str]]:
+    """Return the commands of a block that are shown with what they print."""
+    return [both for both in commands_in(block) if both[1].strip()]
+
+
 def blocks(wanted: list[Block]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("block", wanted, ids=map(str, wanted))
 
@@ -98,125 +103,111 @@ def blocks(wanted: list[Block]) -> pytest.MarkDecorator:
 
 
 @dataclasses.dataclass(frozen=True)
-class Example:
-    """A migration on a page, and those that it follows."""
+class Source:
+    """The file of a migration."""
+
+    app_label: str
+    name: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """A block of a page, the last migration above it and the settings since then."""
 
     block: Block
-    migrations: tuple[Migration, ...]
-    stage: str
-    source: str
+    sources: tuple[Source, ...]
+    settings: dict[str, Any]
+    stage: str = ""
+    source: str = ""
 
     def __str__(self) -> str:
-        return f"{self.block} {self.migration}"
+        return f"{self.block} {self.sources[-1].name}"
+
+    def project(self, folder: Path) -> Project:
+        project = Project(folder)
+        for each in self.sources:
+            project.write_source(each.app_label, each.name, each.text)
+        project.settings = self.settings
+        return project
 
     @property
-    def migration(self) -> Migration:
-        return self.migrations[-1]
+    def parent(self) -> str:
+        """The migration up to which the others can be applied here."""
+        is_for_postgresql = any("contrib.postgres" in each.text for each in self.sources)
+        earlier = self.sources[:1] if is_for_postgresql else self.sources[:-1]
+        return (earlier or self.sources)[-1].name
 
 
-class PageLoader(MigrationLoader):
-    """Loads the migrations of a page."""
-
-    def __init__(self, migrations: tuple[Migration, ...]):
-        self.given = migrations
-        super().__init__(None)
-
-    def load_disk(self) -> None:
-        self.disk_migrations = {(each.app_label, each.name): each for each in self.given}
-        self.migrated_apps = {each.app_label for each in self.given}
-        self.unmigrated_apps = set()
-
-
-def first_migration() -> Migration:
-    spec = importlib.util.spec_from_file_location("shop_initial", SHOP)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.Migration(SHOP.stem, "shop")
-
-
-def examples() -> Iterator[Example]:
-    for page in PAGES:
-        known = {("shop", SHOP.stem): (first_migration(),)}
-        for block in blocks_of(page):
-            if block.language != "python" or "class Migration(" not in block.text:
-                continue
-            place = PLACE.match(block.text)
-            assert place, f"{block}: the first line does not tell file and stage"
-            app_label, name, stage, source = place.groups()
-            namespace = {"__name__": f"{app_label}.migrations.{name}"}
-            exec(compile(block.text, str(block), "exec"), namespace)
-            migration = namespace["Migration"](name, app_label)
-            earlier = dict.fromkeys(
-                each for key in migration.dependencies for each in known[key]
-            )
-            known[app_label, name] = (*earlier, migration)
-            yield Example(block, known[app_label, name], stage, source or "inferred")
+def scenes(page: Path) -> Iterator[Scene]:
+    current = (Source("shop", SHOP.stem, SHOP.read_text(encoding="utf-8")),)
+    known, settings = {("shop", SHOP.stem): current}, {}
+    for block in blocks_of(page):
+        if block.language == "console":
+            yield Scene(block, current, settings)
+        if block.language != "python":
+            continue
+        if "class Migration(" not in block.text:
+            settings = settings_in(block)
+            continue
+        place = PLACE.match(block.text)
+        assert place, f"{block}: the first line does not tell file and stage"
+        app_label, name, stage, source = place.groups()
+        dependencies = re.search(r"dependencies = (\[.*?\])\n", block.text, re.S)[1]
+        earlier = (each for key in ast.literal_eval(dependencies) for each in known[key])
+        current = (*dict.fromkeys(earlier), Source(app_label, name, block.text))
+        known[app_label, name], settings = current, {}
+        yield Scene(block, current, settings, stage, source or "inferred")
 
 
-EXAMPLES = list(examples())
-example = pytest.mark.parametrize("example", EXAMPLES, ids=map(str, EXAMPLES))
+def settings_in(block: Block) -> dict[str, Any]:
+    """Return the settings of this package in a block, if it has any."""
+    if not re.search(r"^MIGRATION_", block.text, re.M):
+        return {}
+    namespace = {"INSTALLED_APPS": []}
+    exec(block.text, namespace)
+    return {name: value for name, value in namespace.items() if name in conf.ALL}
 
 
-@example
-def test_example_has_the_stage_that_its_page_tells(example):
-    history = History(PageLoader(example.migrations), AnyDatabase("default"))
-    key = example.migration.app_label, example.migration.name
-    tracker = history.at(each for each in history.plan if each != key)
-    world = tracker.world
-    step = history.read(tracker, example.migration)
-    resolution = resolve(step, world, conf.policy())
-    assert resolution.stage.label == example.stage
-    assert resolution.source.value == example.source
-
-
-def is_for_postgresql(migration: Migration) -> bool:
-    operations = migration.operations
-    return any("postgres" in type(each).__module__ for each in operations)
-
-
-LAST = {each.block.page: each for each in EXAMPLES}
-EVERYWHERE = [each for each in EXAMPLES if not is_for_postgresql(each.migration)]
+SCENES = [scene for page in PAGES for scene in scenes(page)]
+EXAMPLES = [scene for scene in SCENES if scene.stage]
+PRINTED = [
+    scene
+    for scene in SCENES
+    if scene.block.page != TUTORIAL and printed_in(scene.block)
+]
 
 
 @pytest.mark.databases("sqlite")
-def test_examples_can_be_applied(database):
-    connection = connections[database]
-    for each in EVERYWHERE:
-        state = ProjectState()
-        models = []
-        for migration in each.migrations:
-            with connection.schema_editor(atomic=migration.atomic) as editor:
-                state = migration.apply(state, editor)
-            if migration.name == SHOP.stem:
-                product = state.apps.get_model("shop", "Product")
-                product.objects.using(database).create(name="Tea", price=3)
-            models = state.apps.get_models(include_auto_created=True)
-        connection.disable_constraint_checking()
-        with connection.schema_editor(atomic=False) as editor:
-            for model in models:
-                if not model._meta.auto_created:
-                    editor.delete_model(model)
-        connection.enable_constraint_checking()
+@pytest.mark.parametrize("scene", EXAMPLES, ids=map(str, EXAMPLES))
+def test_example_has_the_stage_that_its_page_tells(scene, database, tmp_path):
+    project = scene.project(tmp_path)
+    project.migrate("shop", scene.parent, database=database, verbosity=0)
+    printed = project.call("showmigrations", database=database, format="json")
+    example = json.loads(printed)[-1]
+    assert example["name"] == scene.sources[-1].name
+    assert example["stage"] == ("" if scene.stage == "unknown" else scene.stage)
+    assert not example["stage"] or example["source"] == scene.source
+    if "contrib.postgres" not in scene.block.text:
+        project.migrate("shop", database=database, verbosity=0)
 
 
-SHOWN = [each for each in BLOCKS if each.language == "text"]
-SHOWN = [each for each in SHOWN if MESSAGE.search(each.text)]
-SHOWN = [each for each in SHOWN if each.page != TUTORIAL]
-
-
-@blocks(SHOWN)
-def test_message_is_what_check_prints(block):
-    app_label, name, _ = MESSAGE.search(block.text).groups()
-    (*_, shown) = (
-        each
-        for each in EXAMPLES
-        if each.block.page == block.page
-        and each.block.line < block.line
-        and (each.migration.app_label, each.migration.name) == (app_label, name)
-    )
-    review = checks.Review(PageLoader(shown.migrations))
-    printed = "\n".join(str(each) for each in review.migrations())
-    assert_shown(block.text, printed)
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("scene", PRINTED, ids=map(str, PRINTED))
+def test_commands_print_what_the_page_shows(scene, database, tmp_path):
+    project = scene.project(tmp_path)
+    project.migrate("shop", scene.parent, database=database, verbosity=0)
+    for command, output in printed_in(scene.block):
+        name, *arguments = shlex.split(command, comments=True)[2:]
+        if name == "check":  # Others want settings that the project has not.
+            arguments += ["--tag", "syzygy_like"]
+        else:
+            arguments += ["--database", database]
+        try:
+            printed = project.call(name, *arguments)
+        except (CommandError, SystemExit) as error:
+            printed = f"{type(error).__name__}: {error}"
+        assert_shown(output, printed)
 
 
 def assert_shown(shown: str, printed: str) -> None:
@@ -241,19 +232,6 @@ def test_python_is_python(block):
     compile(block.text, str(block), "exec")
 
 
-SETTINGS = [each for each in PYTHON if re.search(r"^MIGRATION_", each.text, re.M)]
-
-
-@blocks(SETTINGS)
-def test_settings_have_values_that_can_be_used(block):
-    namespace = {"INSTALLED_APPS": []}
-    exec(block.text, namespace)
-    given = {name: value for name, value in namespace.items() if name.isupper()}
-    with override_settings(**given):
-        conf.policy()
-    assert {name for name in given if name.startswith("MIGRATION_")} <= {*conf.ALL}
-
-
 # Commands
 
 
@@ -271,13 +249,16 @@ def parser_of(name: str, app: str = "") -> argparse.ArgumentParser:
 
 def typed_commands(text: str) -> Iterator[TypedCommand]:
     for found in re.finditer(r"manage\.py (.+)", text):
-        line = re.split(r"\s+(?:\|\||&&|#)\s|\)$|``", found[1])[0]
-        yield TypedCommand(shlex.split(line.strip(" \"',")))
+        line = re.split(r"\s+(?:\|\||&&|#)\s", found[1])[0]
+        yield TypedCommand(shlex.split(line, comments=True))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_can_be_parsed(page):
-    for command in typed_commands("\n".join(each.text for each in blocks_of(page))):
+    text = "\n".join(each.text for each in blocks_of(page))
+    # The form of a list in YAML: ["python", "manage.py", "migrate"].
+    text = re.sub(r"\[.+\]", lambda found: re.sub(r'[",\[\]]', "", found[0]), text)
+    for command in typed_commands(text):
         if command.name in get_commands():
             parser_of(command.name).parse_args(command.arguments)
 
@@ -441,8 +422,7 @@ class Reader:
 
     def type(self, block: Block) -> None:
         """Run commands and compare what they print."""
-        shown = re.split(r"^\$ (.+)\n", block.text, flags=re.M)[1:]
-        for command, output in zip(shown[::2], shown[1::2], strict=True):
+        for command, output in commands_in(block):
             if command.startswith("cd "):
                 self.folder = (self.folder / command[3:]).resolve()
                 continue

@@ -81,8 +81,25 @@ class Constraint:
         """Whether it is a unique constraint over columns, not expressions."""
         return self.kind == "unique" and self.key is None
 
+    def _is_namesake(self, other: Constraint) -> bool:
+        """
+        Tell whether the other one has the same name, and one of them is raw SQL.
+
+        What SQL says cannot be compared with what models say, so whoever gave both
+        one name is believed.
+        """
+        of_sql = any(
+            isinstance(part, tuple) and part[:1] == ("sql",)
+            for each in (self, other)
+            for part in (each.key, each.condition)
+        )
+        named_alike = self.name == other.name != ""
+        return of_sql and named_alike and self.kind == other.kind
+
     def implies(self, other: Constraint) -> bool:
         """Tell whether rows that this accepts are always accepted by the other."""
+        if self._is_namesake(other):
+            return True
         if not (self.plain and other.plain):
             return self == other
         return (
