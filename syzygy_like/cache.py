@@ -85,7 +85,7 @@ def _key() -> str:
         django.VERSION,
         syzygy_like.__version__,
         *(database.get("ENGINE") for database in settings.DATABASES.values()),
-        *((name, getattr(settings, name, None)) for name in RELEVANT_SETTINGS),
+        *((name, getattr(settings, name, "unset")) for name in RELEVANT_SETTINGS),
     ):
         digest.update(repr(part).encode())
     for app_config in apps.get_app_configs():

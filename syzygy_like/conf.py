@@ -31,7 +31,7 @@ class Fault(enum.Enum):
     NO_SUCH_MIGRATION = enum.auto()
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(eq=False)
 class InvalidSettingError(Exception):
     """A setting, or one key of it, that cannot be used."""
 

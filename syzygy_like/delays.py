@@ -37,12 +37,21 @@ def waits_since(loader: MigrationLoader, key: Key) -> datetime.datetime | None:
     """Return when the last parent of a migration was applied, None if one is not."""
     moments = []
     for parent in loader.graph.node_map[key].parents:
-        record = loader.applied_migrations.get(parent.key)
-        moment = getattr(record, "applied", None)
+        moment = _applied(loader, parent.key)
         if moment is None:
             return None
         moments.append(moment)
     return max(moments, default=None)
+
+
+def _applied(loader: MigrationLoader, key: Key) -> datetime.datetime | None:
+    """Return when a migration was applied, or the last of those that it replaces."""
+    record = loader.applied_migrations.get(key)
+    if not isinstance(record, Migration):
+        return getattr(record, "applied", None)
+    # Django's loader puts a squashed migration there that is not recorded yet.
+    moments = [_applied(loader, replaced) for replaced in record.replaces]
+    return max((each for each in moments if each is not None), default=None)
 
 
 def held_migrations(
@@ -56,13 +65,7 @@ def held_migrations(
         key = (migration.app_label, migration.name)
         if delay is None or not loader.graph.node_map[key].parents:
             continue
-        until = (_aware(waits_since(loader, key)) or now) + delay
+        until = (waits_since(loader, key) or now) + delay
         if until > now:
             held[key] = until
     return held
-
-
-def _aware(moment: datetime.datetime | None) -> datetime.datetime | None:
-    if moment is not None and timezone.is_naive(moment):
-        return timezone.make_aware(moment)
-    return moment

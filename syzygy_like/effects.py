@@ -112,7 +112,7 @@ class Reader:
         code = tracker.refresh()
         if database is None:
             database = code
-            opaque = opaque or _is_opaque(operation, code)
+            opaque = self._is_opaque(app_label, operation, code)
         elif opaque:
             # Whoever writes what cannot be read vouches for the outcome.
             database = database.then(code)
@@ -130,6 +130,12 @@ class Reader:
         opaque = any(effect.opaque for effect in effects)
         return join(effect.database for effect in effects), opaque
 
+    def _is_opaque(self, app_label: str, operation: Operation, code: Patch) -> bool:
+        """Tell of an operation that is no SQL whether it may do anything at all."""
+        if isinstance(operation, RunPython):
+            return self.permits(app_label, operation)
+        return not code and not type(operation).__module__.startswith("django.")
+
     def _sql(
         self, tracker: Tracker, app_label: str, operation: RunSQL
     ) -> tuple[Patch, bool]:
@@ -137,10 +143,3 @@ class Reader:
             return Patch(), False
         patch = self.read_sql(operation, tracker.world.database)
         return (Patch(), True) if patch is None else (patch, False)
-
-
-def _is_opaque(operation: Operation, code: Patch) -> bool:
-    """Tell of an operation that is no SQL whether it may do anything at all."""
-    if isinstance(operation, RunPython):
-        return True
-    return not code and not type(operation).__module__.startswith("django.")

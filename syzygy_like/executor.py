@@ -7,12 +7,15 @@ from typing import Any, Protocol
 
 from django.db import DatabaseError
 from django.db.migrations import Migration
-from django.db.migrations.exceptions import InvalidMigrationPlan
+from django.db.migrations.exceptions import (
+    InvalidMigrationPlan,
+    IrreversibleError,
+)
 from django.db.migrations.executor import MigrationExecutor
 
 from syzygy_like import policies
 from syzygy_like.delays import held_migrations
-from syzygy_like.explain import Explanation, explain
+from syzygy_like.explain import Explanation
 from syzygy_like.history import Database, History, Key
 from syzygy_like.placements import Placement, StagedPlan
 from syzygy_like.planner import plan_post_deploy, plan_pre_deploy
@@ -121,7 +124,21 @@ class StagedExecutor(MigrationExecutor):
         placements = self.staging.plan.placements
         earlier = [each.key for each in placements[: placements.index(placement)]]
         tracker = history.at([*history.applied, *earlier])
-        return explain(placement.step.migration, tracker, history.database.reader)
+        return history.explain(tracker, placement.step.migration)
+
+    def migrate(
+        self,
+        targets: Any,
+        plan: Any = None,
+        state: Any = None,
+        fake: bool = False,
+        fake_initial: bool = False,
+    ) -> Any:
+        """Apply a plan. Raises IrreversibleError before anything if it cannot."""
+        for migration, backwards in plan or []:
+            if backwards and not fake:
+                _check_reversible(migration)
+        return super().migrate(targets, plan, state, fake, fake_initial)
 
     def apply_migration(
         self,
@@ -144,6 +161,15 @@ class StagedExecutor(MigrationExecutor):
             return super().unapply_migration(state, migration, fake)
         except DatabaseError as error:
             raise MigrationFailedError(migration, error) from error
+
+
+def _check_reversible(migration: Migration) -> None:
+    for operation in migration.operations:
+        if not operation.reversible:
+            raise IrreversibleError(
+                f"{operation.describe()} in {migration} cannot be reversed. "
+                "Nothing was unapplied."
+            )
 
 
 def staged_class(base: type[MigrationExecutor]) -> type[StagedExecutor]:

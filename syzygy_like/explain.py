@@ -45,23 +45,25 @@ class Explanation:
     ``split`` is a list of migrations, each a list of operations, which do the same
     and of which each fits a stage; empty where there is none to propose.
     ``rewritten`` tells whether it has operations that the migration has not.
+    ``followers`` are the migrations of the app that depend on this one.
     """
 
     migration: Migration
     verdicts: tuple[Verdict, ...]
     split: tuple[tuple[Stage, tuple[Operation, ...]], ...] = ()
     rewritten: bool = False
+    followers: tuple[str, ...] = ()
 
 
 def explain(migration: Migration, tracker: Tracker, reader: Reader) -> Explanation:
-    """Explain a migration; ``tracker`` is at the state before it."""
+    """Explain a migration by itself; ``tracker`` is at the state before it."""
     verdicts = tuple(_verdicts(migration, tracker.fork(), reader))
     trial = _Trial(migration, tracker, reader)
     for groups in (_by_stage(verdicts), _in_order(verdicts, tracker.world)):
         if split := trial.split(groups):
             return Explanation(migration, verdicts, split)
     groups = _remedied(migration, verdicts, tracker.fork(), reader)
-    split = trial.split(groups) if groups else ()
+    split = trial.split(groups, same=not renames(groups)) if groups else ()
     return Explanation(migration, verdicts, split, rewritten=bool(split))
 
 
@@ -158,14 +160,20 @@ class _Trial:
         self.reader = reader
         self.outcome = self._run([list(migration.operations)])[1]
 
-    def split(self, groups: Groups) -> tuple[tuple[Stage, tuple[Operation, ...]], ...]:
-        """Return the groups with their stages, nothing if they will not do."""
+    def split(
+        self, groups: Groups, same: bool = True
+    ) -> tuple[tuple[Stage, tuple[Operation, ...]], ...]:
+        """
+        Return the groups with their stages, nothing if they will not do.
+
+        If need be they end in the ``same`` schemas: an old name is kept on purpose.
+        """
         groups = [group for group in groups if group]
         try:
             stages, outcome = self._run(groups)
         except (LookupError, ValueError):  # an operation needs one that came later
             return ()
-        if not all(stages) or (outcome != self.outcome and not renames(groups)):
+        if not all(stages) or (same and outcome != self.outcome):
             return ()
         return tuple(
             (stage, tuple(group)) for stage, group in zip(stages, groups, strict=True)

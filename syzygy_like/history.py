@@ -10,33 +10,40 @@ from collections.abc import Collection, Iterable, Iterator
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import FieldDoesNotExist
-from django.db import connections, router
+from django.core.management.base import CommandError
+from django.db import Error, connections, router
 from django.db.migrations import Migration, RunSQL
-from django.db.migrations.exceptions import (
-    BadMigrationError,
-    CircularDependencyError,
-    NodeNotFoundError,
-)
 from django.db.migrations.graph import MigrationGraph
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ModelState
 
 from syzygy_like.effects import Reader, Step
+from syzygy_like.explain import Explanation, explain
 from syzygy_like.schema import Patch, Schema
 from syzygy_like.sql import read_sql
 from syzygy_like.tracking import TrackedState, Tracker
 
 Key = tuple[str, str]
 
-# What is raised where migrations cannot be loaded.
-UNLOADABLE = (
-    ImportError,
-    SyntaxError,
-    BadMigrationError,
-    CircularDependencyError,
-    NodeNotFoundError,
-)
+
+class UnloadableError(Exception):
+    """The migrations cannot be loaded, for whatever their files raise."""
+
+    def __init__(self, error: Exception):
+        super().__init__(error)
+        self.error = error
+
+
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """Raise UnloadableError where a loader raises anything, but for its database."""
+    try:
+        yield
+    except (CommandError, Error):
+        raise
+    except Exception as error:
+        raise UnloadableError(error) from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,6 +166,17 @@ class History:
         """Apply a migration to a tracked state and return what it does."""
         with _naming((migration.app_label, migration.name)):
             return self.database.reader.step(tracker, migration)
+
+    def explain(self, tracker: Tracker, migration: Migration) -> Explanation:
+        """Explain why a migration fits no stage, from the world before it."""
+        node = self.loader.graph.node_map[migration.app_label, migration.name]
+        followers = sorted(
+            child.key[1]
+            for child in node.children
+            if child.key[0] == migration.app_label
+        )
+        explanation = explain(migration, tracker, self.database.reader)
+        return dataclasses.replace(explanation, followers=tuple(followers))
 
     def forwards(self, tracker: Tracker, migrations: Iterable[Migration]) -> list[Step]:
         """Apply migrations to a tracked state and return what they do."""

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Iterator, Sequence
 
 from django.core.checks import CheckMessage, Error, Warning
 from django.db import DEFAULT_DB_ALIAS
 from django.db.migrations import Migration, RunSQL
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations.base import Operation
 
 from syzygy_like import conf, policies
 from syzygy_like.delays import InvalidDelayError, stage_delay
 from syzygy_like.effects import Step
-from syzygy_like.explain import Explanation, explain
+from syzygy_like.explain import Explanation
 from syzygy_like.history import (
-    UNLOADABLE,
     AnyDatabase,
     BrokenMigrationError,
     History,
     Key,
+    UnloadableError,
+    loading,
 )
 from syzygy_like.messages import migrations, plans, settings
+from syzygy_like.messages.fixes import fix
 from syzygy_like.resolver import InvalidStageError, declared_stage, explicit, resolve
 from syzygy_like.sql import is_available
 
@@ -28,8 +33,9 @@ from syzygy_like.sql import is_available
 def review() -> tuple[list[CheckMessage], set[str]]:
     """Return what is wrong, and the modules that the migrations are made of."""
     try:
-        loader = MigrationLoader(None, ignore_no_migrations=True)
-    except UNLOADABLE as error:
+        with loading():
+            loader = MigrationLoader(None, ignore_no_migrations=True)
+    except UnloadableError as error:
         return [Error(settings.unloadable(error), id="syzygy_like.E006")], set()
     reviewed = Review(loader)
     return [*reviewed.settings(), *reviewed.migrations()], reviewed.modules()
@@ -93,10 +99,10 @@ class Review:
             yield key, None if stage else step, list(_unreadable(step))
 
     def _is_settled(self, migration: Migration) -> bool:
-        """Tell whether a migration has a stage whatever it does."""
-        step = Step(migration)
-        fallback = self.policy.fallback(migration)
-        return explicit(step, self.policy) is not None or fallback is not None
+        """Tell whether nothing is to be said of a migration, whatever it does."""
+        if self.policy.is_third_party(migration):
+            return self.policy.fallback(migration) is not None
+        return explicit(Step(migration), self.policy) is not None
 
     def _covered(self) -> set[Key]:
         """Return the migrations that are history, by the baseline."""
@@ -113,7 +119,7 @@ class Review:
 
     def _ambiguous(self, keys: Sequence[Key]) -> Iterator[CheckMessage]:
         for explanation in self._explanations(keys):
-            hint = migrations.fix(explanation)
+            hint = fix(explanation)
             migration = explanation.migration
             if (migration.app_label, migration.name) == keys[-1]:
                 baseline = migrations.baseline_hint(dict(keys))
@@ -126,25 +132,48 @@ class Review:
             )
 
     def _explanations(self, keys: Sequence[Key]) -> Iterator[Explanation]:
+        if not keys:
+            return
         wanted = set(keys)
         tracker = self.history.at([])
-        for key in self.history.plan:
+        for key in self.history.plan[: self.history.plan.index(keys[-1]) + 1]:
             if key in wanted:
                 tracker.settle()
                 migration = self.loader.graph.nodes[key]
-                yield explain(migration, tracker, self.history.database.reader)
+                yield self.history.explain(tracker, migration)
             self.history.skip(tracker, key)
 
     def modules(self) -> set[str]:
-        """Return the modules whose classes the migrations are made of."""
-        modules = set()
+        """Return the modules that the migrations import, or are made of."""
+        modules: set[str] = set()
+        classes: set[type] = set()
         for migration in self.loader.graph.nodes.values():
+            modules.update(_imported(migration))
             for operation in migration.operations:
-                modules.add(type(operation).__module__)
-                parts = [getattr(operation, "field", None)]
-                parts += [field for _, field in getattr(operation, "fields", ())]
-                modules.update(type(part).__module__ for part in parts)
+                classes.update(_parts(operation))
+        modules.update(each.__module__ for cls in classes for each in cls.__mro__)
         return {name for name in modules if not name.startswith("django.")}
+
+
+def _imported(migration: Migration) -> Iterator[str]:
+    """Yield the modules of what a migration's file imports."""
+    for value in vars(sys.modules[type(migration).__module__]).values():
+        name = getattr(value, "__module__", None) or getattr(value, "__name__", None)
+        if isinstance(name, str):
+            yield name
+
+
+def _parts(operation: Operation) -> Iterator[type]:
+    """Yield the classes that an operation is made of."""
+    yield type(operation)
+    for name in ("field", "constraint", "index"):
+        yield type(getattr(operation, name, None))
+    for _, field in getattr(operation, "fields", ()):
+        yield type(field)
+    yield from filter(inspect.isclass, getattr(operation, "bases", ()))
+    for name in ("database_operations", "state_operations"):
+        for nested in getattr(operation, name, None) or ():
+            yield from _parts(nested)
 
 
 def _invalid_attributes(migration: Migration) -> Iterator[CheckMessage]:

@@ -11,12 +11,13 @@ from django.db import Error, connections
 from django.db.migrations.exceptions import (
     InconsistentMigrationHistory,
     InvalidMigrationPlan,
+    IrreversibleError,
 )
 
 from syzygy_like import conf, seam
 from syzygy_like.delays import InvalidDelayError
 from syzygy_like.executor import MigrationFailedError, StagedExecutor, staged_class
-from syzygy_like.history import UNLOADABLE, BrokenMigrationError
+from syzygy_like.history import BrokenMigrationError, UnloadableError, loading
 from syzygy_like.messages import plans, settings
 from syzygy_like.placements import Placement, StagedPlan
 from syzygy_like.resolver import InvalidStageError
@@ -29,9 +30,11 @@ MESSAGES: dict[type[Exception], Callable[[Any], str]] = {
     InvalidDelayError: lambda error: settings.invalid_delay(
         error.migration, error.value
     ),
+    IrreversibleError: lambda error: str(error),
     InvalidMigrationPlan: lambda error: str(error.args[0]),
     InvalidStageError: settings.invalid_stage,
     MigrationFailedError: lambda error: plans.failed(error.migration, error.error),
+    UnloadableError: settings.unloadable,
     conf.InvalidSettingError: settings.invalid_setting,
 }
 
@@ -85,10 +88,8 @@ class StagedMigrate:
 
     def _make_executor(self, *args: Any, **kwargs: Any) -> StagedExecutor:
         executor_class = staged_class(self.command.executor_class)  # type: ignore[attr-defined]
-        try:
+        with loading():
             self.executor = executor_class(*args, staging=self, **kwargs)
-        except UNLOADABLE as error:
-            raise CommandError(settings.unloadable(error)) from error
         return self.executor
 
     def accept(self) -> Iterable[Placement]:

@@ -13,6 +13,7 @@ from syzygy_like.delays import InvalidDelayError, waits_since
 from syzygy_like.history import BrokenMigrationError, Database, History, Key
 from syzygy_like.messages.plans import age
 from syzygy_like.resolver import InvalidStageError, Resolution, resolve
+from syzygy_like.stages import Stage
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,11 +37,10 @@ class Status:
     def text(self) -> str:
         """The status of what is not applied, for people."""
         parts = [self.stage, self.source] if self.stage else ["stage unknown"]
+        if self.stage == Stage(0).label:
+            parts = ["fits no stage"]
         if self.waits_since is not None:
-            now = timezone.now()
-            if timezone.is_naive(self.waits_since):
-                now = timezone.make_naive(now)
-            parts.append(f"waits for {age(self.waits_since, now)}")
+            parts.append(f"waits for {age(self.waits_since, timezone.now())}")
         return ", ".join(parts)
 
 

@@ -85,16 +85,16 @@ class ScenarioTable(LivingDirective):
         return list(module.SCENARIOS)
 
     def row(self, scenario):
-        breaks = self.rules("old code on the result", scenario.breaks)
-        lacks = self.rules("new code without it", scenario.lacks)
+        breaks = self.rules("Old code on the result", scenario.breaks)
+        lacks = self.rules("New code without it", scenario.lacks)
         parts = [sentence(scenario.why), *breaks, *lacks]
-        return scenario.title, scenario.stage.label, " ".join(parts)
+        title = sentence(scenario.title).removesuffix(".")
+        return title, scenario.stage.label, " ".join(parts)
 
     def rules(self, title, found):
-        ids = [str(getattr(each, "rule", each)) for each in found]
-        if ids:
-            links = ", ".join(f":ref:`{each} <rule-{each}>`" for each in ids)
-            yield f"*{title.capitalize()}:* {links}."
+        if found:
+            links = ", ".join(f":ref:`{each} <rule-{each}>`" for each in sorted(found))
+            yield f"*{title}:* {links}."
 
 
 class DjangoSuite(LivingDirective):

@@ -104,8 +104,7 @@ def foreign_key(pair: Comparison) -> Iterator[Problem]:
         if target is None or not target.constraint or mine.generated:
             continue
         known = mine.reference
-        same_target = known is not None and known.table == target.table
-        if not (known and known.constraint and same_target):
+        if not (known and known.constraint and known.same_target(target)):
             yield pair.problem("foreign-key", theirs, detail=target.table)
 
 

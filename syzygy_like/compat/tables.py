@@ -38,8 +38,8 @@ def primary_key(pair: Comparison) -> Iterator[Problem]:
 @rule("blocked-delete")
 def blocked_delete(pair: Comparison) -> Iterator[Problem]:
     """
-    The code deletes rows that rows of a foreign key which it does not know refer
-    to, and the database refuses.
+    The code deletes rows, and the database refuses: others refer to them by a
+    foreign key that the code does not know.
 
     Where the foreign key is new, none of the rows that exist refer to anything
     yet, and this is a hazard.

@@ -10,7 +10,7 @@ from django.db.migrations import Migration
 from django.utils.timesince import timesince
 
 from syzygy_like.explain import Explanation
-from syzygy_like.messages.migrations import fix
+from syzygy_like.messages.fixes import fix
 from syzygy_like.messages.problems import NEW, OLD, sentences
 from syzygy_like.placements import Outcome, Placement, StagedPlan
 from syzygy_like.resolver import Resolution
@@ -119,7 +119,7 @@ def too_late(plan: StagedPlan) -> str:
     for placement in plan.blocked:
         lines = [heading(placement), *sentences(placement.needed, NEW)]
         parts.append("\n  ".join(lines))
-    parts.append("Fix: run migrate --pre-deploy first, or migrate to apply everything.")
+    parts.append("Fix: run the same with --pre-deploy first.")
     return "\n\n".join(parts)
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import importlib
+import traceback
 
+import django
 from django.db.migrations import Migration
 
+import syzygy_like
 from syzygy_like.conf import Fault, InvalidSettingError
+from syzygy_like.history import UnloadableError
 from syzygy_like.resolver import InvalidStageError
 
 
@@ -62,6 +67,20 @@ def invalid_delay(migration: Migration, value: object) -> str:
     return f"The stage_delay of {migration} is {value!r}, which is no timedelta."
 
 
-def unloadable(error: BaseException) -> str:
+def unloadable(problem: UnloadableError) -> str:
     """Say that the migrations cannot be loaded."""
-    return f"The migrations cannot be loaded: {type(error).__name__}: {error}"
+    error = problem.error
+    place = _place(error)
+    where = f" ({place.filename}, line {place.lineno})" if place else ""
+    return (
+        f"The migrations cannot be loaded: {type(error).__name__}: {error}{where}. "
+        "Correct that first; nothing was changed."
+    )
+
+
+def _place(error: Exception) -> traceback.FrameSummary | None:
+    """Return where in a project's own code an error comes from."""
+    others = [*django.__path__, *importlib.__path__, *syzygy_like.__path__, "<frozen "]
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [each for each in frames if not each.filename.startswith(tuple(others))]
+    return own[-1] if own else None

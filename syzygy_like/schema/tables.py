@@ -31,6 +31,10 @@ class Reference:
     constraint: bool = True
     on_delete: str | None = None
 
+    def same_target(self, other: Reference) -> bool:
+        """Tell whether both refer to the same column."""
+        return (self.table, self.column) == (other.table, other.column)
+
 
 @dataclasses.dataclass(frozen=True)
 class Column:

@@ -12,8 +12,9 @@ from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
 from syzygy_like.checks import suspended
-from syzygy_like.history import UNLOADABLE
+from syzygy_like.history import UnloadableError, loading
 from syzygy_like.messages import settings
+from syzygy_like.staged import connect
 from syzygy_like.status import Status, statuses
 
 Statuses = dict[tuple[str, str], Status]
@@ -58,9 +59,11 @@ class Command(showmigrations.Command):
 
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
+        connect(connection.alias)
         try:
-            loader = MigrationLoader(connection, ignore_no_migrations=True)
-        except UNLOADABLE as error:
+            with loading():
+                loader = MigrationLoader(connection, ignore_no_migrations=True)
+        except UnloadableError as error:
             raise CommandError(settings.unloadable(error)) from error
         found = statuses(loader, connection.alias)
         if options["format"] == "json":
