@@ -7,8 +7,10 @@ from collections import defaultdict
 from typing import Any
 
 from django.db.migrations.state import ModelState, ProjectState
+from django.db.models.fields import NOT_PROVIDED
 
 from syzygy_like.schema import Builder, ModelKey, Patch, Presence, Schema, Table
+from syzygy_like.schema.types import Field
 
 
 class TrackedState(ProjectState):
@@ -42,6 +44,26 @@ class TrackedState(ProjectState):
         self._touch(app_label, old_name)
         self._touch(app_label, new_name)
         super().rename_model(app_label, old_name, new_name)
+
+    def alter_field(
+        self,
+        app_label: str,
+        model_name: str,
+        name: str,
+        field: Field,
+        preserve_default: bool,
+    ) -> None:
+        if self._relations is not None:  # type: ignore[attr-defined]
+            super().alter_field(app_label, model_name, name, field, preserve_default)
+            return
+        # Django looks through all fields of all models for references to this one,
+        # to know what to render anew. Where nothing is rendered that is for nothing,
+        # and most of the time that a long history takes.
+        if not preserve_default:
+            field = field.clone()
+            field.default = NOT_PROVIDED
+        self.models[app_label, model_name].fields[name] = field
+        self.reload_model(app_label, model_name, delay=True)
 
     def reload_model(
         self, app_label: str, model_name: str, delay: bool = False
