@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from django.apps.registry import Apps
 from django.db import connections, models, transaction
 from django.db.migrations.state import ProjectState
-from django.db.models.deletion import Collector, ProtectedError, RestrictedError
+from django.db.models.deletion import ProtectedError, RestrictedError
 from django.db.utils import IntegrityError
 
 from tests import values
@@ -88,14 +88,14 @@ def build(apps: Apps, alias: str) -> None:
             editor.create_model(model)
 
 
-def populate(apps: Apps, alias: str) -> int:
+def populate(apps: Apps, alias: str, fills: Sequence[Fill] = (typical, sparse)) -> int:
     """
     Write rows of each model, by the code that the tables were made for.
 
     Return the number of the next row.
     """
     rows = Rows(alias)
-    for model, fill in itertools.product(tables(apps, alias), (typical, sparse)):
+    for model, fill in itertools.product(tables(apps, alias), fills):
         try:
             with transaction.atomic(using=alias):
                 row = rows.create(model, fill)
@@ -110,12 +110,12 @@ def populate(apps: Apps, alias: str) -> int:
 def rehearse(
     used: list[Model],
     alias: str,
-    actions: Callable[[Model], Iterator[Action]],
+    actions: Callable[[Model, str], Iterator[Action]],
     start: int = 1,
 ) -> Iterator[Failure]:
     """Yield what fails of the actions of each model."""
     for model in used:
-        for name, action in actions(model):
+        for name, action in actions(model, alias):
             error = attempt(alias, action, Rows(alias, start))
             if error is not None:
                 yield Failure(model._meta.label, name, error)
@@ -136,7 +136,7 @@ def attempt(alias: str, action: Callable[[Rows], Any], rows: Rows) -> Exception 
     return None
 
 
-def alone(model: Model) -> Iterator[Action]:
+def alone(model: Model, alias: str) -> Iterator[Action]:
     """Yield what a model does with rows of its own."""
     for fill in FILLS:
         yield (
@@ -163,7 +163,7 @@ def alone(model: Model) -> Iterator[Action]:
             )
 
 
-def together(model: Model) -> Iterator[Action]:
+def together(model: Model, alias: str) -> Iterator[Action]:
     """Yield what a model does with rows that another version wrote."""
     yield "SELECT", lambda rows: list(existing(rows, model))
     yield "INSERT beside other rows", lambda rows: insert(rows, model, typical)
@@ -172,26 +172,24 @@ def together(model: Model) -> Iterator[Action]:
             f"filter {field.name}",
             lambda rows, field=field: search(rows, model, field),
         )
-    # Which rows there are is known only once they can be read.
-    for index in range(LIMIT):
-        for name, do in (("save", resave), ("DELETE", delete), ("relate", relate_all)):
-            yield (
-                f"{name} row {index}",
-                lambda rows, index=index, do=do: do(rows, nth(rows, model, index)),
-            )
+    for key, (name, do) in itertools.product(keys(model, alias), ON_ROW.items()):
+        yield (
+            f"{name} {key}",
+            lambda rows, key=key, do=do: do(rows, existing(rows, model).get(pk=key)),
+        )
 
 
-LIMIT = 6  # rows of other versions that are tried out of each table
+def keys(model: Model, alias: str) -> list[Any]:
+    """Return the keys of the rows that there are, none if they cannot be read."""
+    try:
+        with transaction.atomic(using=alias):
+            return list(model._base_manager.using(alias).values_list("pk", flat=True))
+    except Exception:
+        return []  # SELECT fails as well and says so.
 
 
 def existing(rows: Rows, model: Model) -> models.QuerySet:
     return model._base_manager.using(rows.alias).order_by("pk")
-
-
-def nth(rows: Rows, model: Model, index: int) -> models.Model:
-    for row in existing(rows, model)[index : index + 1]:
-        return row
-    raise Unsuitable
 
 
 def insert(rows: Rows, model: Model, fill: Fill) -> None:
@@ -333,19 +331,30 @@ def delete(rows: Rows, row: models.Model) -> None:
 
 def leaves_dangling(rows: Rows, row: models.Model) -> bool:
     """Tell whether the code itself leaves it to others to tidy up (DO_NOTHING)."""
-    collector = Collector(using=rows.alias, origin=row)
-    collector.collect([row])
-    gone = [*collector.data.items()]
-    gone += [(each.model, list(each)) for each in collector.fast_deletes]
-    return any(
-        relation.field.model._base_manager.using(rows.alias)
-        .filter(**{f"{relation.field.name}__in": instances})
-        .exists()
-        for model, instances in gone
-        for relation in model._meta.get_fields(include_hidden=True)
-        if getattr(relation, "on_delete", None) is models.DO_NOTHING
-        and relation.field.db_constraint
-    )
+    queue, seen = [row], {row}
+    for gone in queue:
+        for relation, referring in referrers(rows, gone):
+            ignored = relation.on_delete is models.DO_NOTHING
+            if ignored and referring and relation.field.db_constraint:
+                return True
+            if relation.on_delete.__name__ in ("CASCADE", "DB_CASCADE"):
+                queue += [each for each in referring if each not in seen]
+                seen.update(referring)
+    return False
+
+
+def referrers(
+    rows: Rows, row: models.Model
+) -> Iterator[tuple[models.ManyToOneRel, list[models.Model]]]:
+    """Yield the relations to a row, each with the rows that refer to it."""
+    for relation in type(row)._meta.get_fields(include_hidden=True):
+        is_reverse = relation.one_to_many or relation.one_to_one
+        if is_reverse and not relation.concrete:
+            model = relation.field.model
+            yield (
+                relation,
+                list(existing(rows, model).filter(**{relation.field.name: row})),
+            )
 
 
 def automatic_relations(model: Model) -> list[models.ManyToManyField]:
@@ -381,3 +390,7 @@ def delete_related(
     other = rows.create(field.related_model)
     getattr(row, field.name).add(other)
     delete(rows, (row, other)[end])
+
+
+# What is done with each row of another version.
+ON_ROW = {"save": resave, "relate": relate_all, "DELETE": delete}

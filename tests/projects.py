@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.writer import MigrationWriter, OperationWriter
 from django.test import override_settings
+
+from syzygy_like import Stage
 
 ROOT = Path(__file__).parent.parent
 
@@ -147,9 +150,12 @@ class Project:
         manage = self.folder / "manage.py"
         manage.write_text(MANAGE.format(root=str(ROOT)))
         (self.folder / "site_settings.py").write_text(self._settings_source(settings))
+        bytecode = {"PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"}
+        environ = {k: v for k, v in os.environ.items() if k not in bytecode}
         return subprocess.run(
             [sys.executable, *python, str(manage), *arguments],
             cwd=self.folder,
+            env=environ,
             capture_output=True,
             text=True,
         )
@@ -176,7 +182,10 @@ def source(operations: Any, attributes: dict[str, Any]) -> str:
     imports = {"from django.db import migrations, models"}
     body = []
     for name, value in attributes.items():
-        text, needed = MigrationWriter.serialize(value)
+        if isinstance(value, Stage):  # which Django cannot serialize on Python 3.10
+            text, needed = str(value), {"from syzygy_like import Stage"}
+        else:
+            text, needed = MigrationWriter.serialize(value)
         imports.update(needed)
         body.append(f"    {name} = {text}")
     body.append("    operations = [")

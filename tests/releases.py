@@ -62,7 +62,9 @@ class Writer:
         name = f"{len(self.written) + 1:04}"
         others = [(each.app_label, each.name) for each in self.written]
         own = [key for key in others if key[0] == app_label][-1:]
-        more = self.draw(st.lists(st.sampled_from(others), max_size=2)) if others else []
+        more = (
+            self.draw(st.lists(st.sampled_from(others), max_size=2)) if others else []
+        )
         if any(_refers(each) for each in operations):
             more = others
         dependencies = sorted({*own, *more})

@@ -47,6 +47,14 @@ def repair_bases(found: Models) -> None:
             model.bases = (models.Model,)
 
 
+def repair_keys(found: Models) -> None:
+    for model in found.values():
+        parts = [model.fields.get(name) for name in ("k", "l")]
+        whole = all(part and not part.null for part in parts)
+        if is_composite(model) and not whole:
+            del model.fields["pk"]
+
+
 def parent_of(model: ModelState) -> Key | None:
     base = model.bases[0]
     return tuple(base.split(".")) if isinstance(base, str) else None
@@ -274,6 +282,7 @@ def table_of(key: Key, model: ModelState) -> str:
 
 
 REPAIRS = [
+    repair_keys,
     repair_bases,
     repair_children,
     repair_relations,

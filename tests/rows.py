@@ -33,14 +33,21 @@ def sparse(field: models.Field, number: int) -> Any:
 
 
 def lowest(field: models.Field, number: int) -> Any:
-    return OMITTED if _numbered(field) else values.lowest(field, number)
+    if field.primary_key:  # To Django an empty key is hardly one.
+        return typical(field, number)
+    return values.lowest(field, number)
 
 
 def highest(field: models.Field, number: int) -> Any:
     return values.highest(field, number)
 
 
-FILLS: tuple[Fill, ...] = (typical, sparse, lowest, highest)
+def uneven(field: models.Field, number: int) -> Any:
+    """Give each field of a row another number."""
+    return typical(field, number)
+
+
+FILLS: tuple[Fill, ...] = (typical, sparse, lowest, highest, uneven)
 
 
 class Rows:
@@ -60,11 +67,11 @@ class Rows:
         """Return a new row; the rows that it refers to are in the database."""
         number = next(self.numbers)
         row = model()
-        for field in written_fields(model):
+        for position, field in enumerate(written_fields(model)):
             if field.remote_field:
                 self._refer(row, field, fill, path)
                 continue
-            value = fill(field, number)
+            value = fill(field, number + (position if fill is uneven else 0))
             if value is not OMITTED:
                 setattr(row, field.attname, value)
         return row
@@ -106,14 +113,18 @@ class Rows:
     ) -> None:
         target = field.remote_field.model._meta.concrete_model
         path = (*path, type(row)._meta.concrete_model)
-        if field.null and (fill is sparse or target in path):
+        if field.null and fill is sparse:
             return
         if fill is highest and not field.db_constraint:
             setattr(row, field.attname, values.highest(_final(field), 0))
-        elif target in path:
-            raise Unsuitable
-        else:
+            return
+        try:
+            if path.count(target) > 1:
+                raise Unsuitable
             setattr(row, field.name, self._target(target, fill, path))
+        except Unsuitable:
+            if not field.null:
+                raise
 
     def _target(
         self,
@@ -123,7 +134,7 @@ class Rows:
     ) -> models.Model:
         """Return a row to refer to: one for each reference, but one at the limits."""
         if fill not in (lowest, highest):
-            return self.create(model, typical, path)
+            return self.create(model, uneven if fill is uneven else typical, path)
         if (model, fill) not in self.extremes:
             self.extremes[model, fill] = self.create(model, fill, path)
         return self.extremes[model, fill]

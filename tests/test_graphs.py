@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connections, migrations
+from django.db import connections
 from django.db.migrations.exceptions import CircularDependencyError, NodeNotFoundError
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
@@ -17,15 +18,18 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from syzygy_like import Stage
-from syzygy_like.executor import StagedExecutor, Staging
+from syzygy_like.executor import StagedExecutor
 from syzygy_like.history import full_plan
-from tests.projects import migration
+from tests.projects import applied, migration, physical
+from tests.releases import releases
 
 APPS = ("auth", "blog", "shop")
 Draw = Callable[[st.SearchStrategy], Any]
 pytestmark = pytest.mark.databases("sqlite")
 # A database is no state of the strategies: each example clears it.
-with_database = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+with_database = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 class MemoryLoader(MigrationLoader):
@@ -36,10 +40,7 @@ class MemoryLoader(MigrationLoader):
         super().__init__(connection, **options)
 
     def load_disk(self):
-        self.disk_migrations = {
-            key: type(each)(each.name, each.app_label)
-            for key, each in self.disk.items()
-        }
+        self.disk_migrations = {key: copy.copy(each) for key, each in self.disk.items()}
         self.migrated_apps, self.unmigrated_apps = set(APPS), set()
 
 
@@ -123,14 +124,26 @@ def graphs(draw: Draw) -> dict[tuple[str, str], Any]:
     return disk
 
 
+class Staging:
+    """Applies what is ready, whatever is blocked."""
+
+    def __init__(self, stage):
+        self.stage = stage
+
+    def accept(self):
+        return self.plan.ready
+
+    def present(self, placement):
+        return placement.step.migration
+
+
 def executor(alias, disk, stage=None):
     """Return an executor for migrations, Django's if there is no stage."""
     connection = connections[alias]
     if stage is None:
         made = MigrationExecutor(connection)
     else:
-        staging = Staging(stage, lambda executor: executor.staging.plan.ready)
-        made = StagedExecutor(connection, staging=staging)
+        made = StagedExecutor(connection, staging=Staging(stage))
     made.loader = MemoryLoader(connection, disk)
     return made
 
@@ -178,9 +191,12 @@ def test_history_stays_consistent_forwards(database, disk, data):
     ready = migrate(database, disk, Stage.PRE_DEPLOY)
     assert migrate(database, disk, Stage.PRE_DEPLOY) == []
     migrate(database, disk)
-    assert executor(database, disk).migration_plan(
-        MemoryLoader(None, disk).graph.leaf_nodes()
-    ) == []
+    assert (
+        executor(database, disk).migration_plan(
+            MemoryLoader(None, disk).graph.leaf_nodes()
+        )
+        == []
+    )
     assert len(set(ready)) == len(ready)
 
 
@@ -205,3 +221,18 @@ def test_the_order_is_that_of_django(database, disk, data):
     assert full_plan(made.loader.graph) == [
         (each.app_label, each.name) for each, _ in theirs
     ]
+
+
+@settings(parent=with_database, max_examples=15)
+@given(releases())
+def test_both_stages_end_where_one_run_does(databases, database, release):
+    outcomes = []
+    for stages in ([None], [Stage.PRE_DEPLOY, Stage.POST_DEPLOY, None]):
+        databases.empty(database)
+        disk = {(each.app_label, each.name): each for each in release.applied}
+        migrate(database, disk)
+        disk |= {(each.app_label, each.name): each for each in release.pending}
+        for stage in stages:
+            migrate(database, disk, stage)
+        outcomes.append((sorted(applied(database)), physical(database)))
+    assert outcomes[0] == outcomes[1]

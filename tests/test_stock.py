@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from django.apps import apps
 from django.db import connections, migrations, models
-from django.db.migrations.recorder import MigrationRecorder
 from django.db.models.signals import post_migrate, pre_migrate
 from django.test.utils import CaptureQueriesContext
 
@@ -61,9 +59,7 @@ def order_migrations(project):
     constraint = models.CheckConstraint(
         condition=models.Q(cost__gte=0), name="cost_not_negative"
     )
-    project.write(
-        "shop", "0005_check", migrations.AddConstraint("order", constraint)
-    )
+    project.write("shop", "0005_check", migrations.AddConstraint("order", constraint))
 
 
 def normalized(text):
@@ -88,7 +84,13 @@ def assert_same_as_django(project, databases, database, *options):
         runs.append(
             [
                 run(command, *arguments, *options, database=database)
-                for arguments in (["--plan"], ["shop", "0002"], [], [], ["shop", "0003"])
+                for arguments in (
+                    ["--plan"],
+                    ["shop", "0002"],
+                    [],
+                    [],
+                    ["shop", "0003"],
+                )
             ]
         )
     stock, ours = runs

@@ -31,6 +31,9 @@ def typical(field: models.Field, number: int) -> Any:
         return str(number)[-_length(field) :]
     if kind == "ArrayField":
         return [typical(field.base_field, number)]
+    if hasattr(field, "range_type"):
+        ends = (typical(field.base_field, 2 * number + end) for end in (0, 1))
+        return field.range_type(*ends)
     make = TYPICAL.get(kind)
     return make(number) if make else number
 

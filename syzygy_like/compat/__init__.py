@@ -40,7 +40,7 @@ def _of_table(
     mine, theirs = code.tables.get(name), database.tables.get(name)
     if mine is theirs or any(table and table.external for table in (mine, theirs)):
         return []
-    pair = Comparison(mine, theirs, code, before)
+    pair = Comparison(mine, theirs, code, database, before)
     return [problem for rule in RULES.values() for problem in rule.check(pair)]
 
 

@@ -101,6 +101,8 @@ def _never_read(pair: Comparison, constraint: Constraint) -> bool:
     columns = constraint.columns
     if not columns or not columns <= pair.unwritten.keys():
         return False
+    if any(pair.unwritten[name].generated for name in columns):
+        return False  # It may be computed from columns that the code writes.
     return not (constraint.tests_null and _has_null(pair, constraint))
 
 

@@ -47,6 +47,7 @@ class Comparison:
     code: Table | None
     database: Table | None
     code_schema: Schema
+    database_schema: Schema
     before: Schema
 
     @property

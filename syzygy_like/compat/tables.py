@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from syzygy_like.compat.problems import Comparison, Problem, rule
-from syzygy_like.schema import Column, Reference
+from syzygy_like.schema import Column, Reference, Schema
 
 
 @rule("missing-table")
@@ -48,7 +48,7 @@ def blocked_delete(pair: Comparison) -> Iterator[Problem]:
         return
     for name, column in pair.database.columns.items():
         reference = column.reference
-        if reference is None or not reference.constraint or reference.on_delete:
+        if reference is None or not _holds_on(pair, reference):
             continue
         target = pair.code_schema.tables.get(reference.table)
         if target is None or _knows(pair, name, reference):
@@ -56,6 +56,31 @@ def blocked_delete(pair: Comparison) -> Iterator[Problem]:
         hazard = not _had(pair, name, reference)
         detail = target.label or target.name
         yield pair.problem("blocked-delete", column, detail=detail, hazard=hazard)
+
+
+def _holds_on(pair: Comparison, reference: Reference) -> bool:
+    """
+    Tell whether rows that refer keep their target from being deleted.
+
+    If the database deletes them along with it, then others may hold on to them.
+    """
+    if not reference.constraint or reference.on_delete not in (None, "CASCADE"):
+        return False
+    assert pair.database is not None
+    return not reference.on_delete or _is_held(pair.database_schema, pair.database.name)
+
+
+def _is_held(schema: Schema, name: str) -> bool:
+    """Tell whether rows of a table, or all that go with them, may be held on to."""
+    going = [name]
+    for gone in going:
+        for table in schema.tables.values():
+            for reference in table.references_to(gone):
+                if not reference.on_delete:
+                    return True
+                if reference.on_delete == "CASCADE" and table.name not in going:
+                    going.append(table.name)
+    return False
 
 
 def _knows(pair: Comparison, name: str, reference: Reference) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 from syzygy_like.schema.types import ColumnType
 
@@ -129,6 +129,13 @@ class Table:
     constraints: frozenset[Constraint] = frozenset()
     external: bool = False
     label: str = dataclasses.field(default="", compare=False)
+
+    def references_to(self, name: str) -> Iterator[Reference]:
+        """Yield the references to a table that the database enforces."""
+        for column in self.columns.values():
+            reference = column.reference
+            if reference and reference.constraint and reference.table == name:
+                yield reference
 
     def of_kind(self, kind: str) -> Iterable[Constraint]:
         """Return the constraints of a kind, in a stable order."""
