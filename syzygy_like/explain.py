@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
+from django.core.exceptions import FieldDoesNotExist
 from django.db.migrations import Migration, RenameField, RenameModel
 from django.db.migrations.operations.base import Operation
 
@@ -171,7 +172,8 @@ class _Trial:
         groups = [group for group in groups if group]
         try:
             stages, outcome = self._run(groups)
-        except (LookupError, ValueError):  # an operation needs one that came later
+        except (LookupError, FieldDoesNotExist, ValueError):
+            # An operation needs one that came later.
             return ()
         if not all(stages) or (same and outcome != self.outcome):
             return ()

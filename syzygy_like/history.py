@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Iterator
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import FieldDoesNotExist
-from django.core.management.base import CommandError
 from django.db import Error, connections, router
 from django.db.migrations import Migration, RunSQL
 from django.db.migrations.graph import MigrationGraph
@@ -40,7 +39,7 @@ def loading() -> Iterator[None]:
     """Raise UnloadableError where a loader raises anything, but for its database."""
     try:
         yield
-    except (CommandError, Error):
+    except Error:
         raise
     except Exception as error:
         raise UnloadableError(error) from error

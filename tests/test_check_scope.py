@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.core import checks
-from django.core.management.base import CommandError, SystemCheckError
+from django.core.management.base import SystemCheckError
 from django.db import migrations, models
 
 from syzygy_like import Stage
@@ -233,9 +233,4 @@ def test_migrations_may_be_elsewhere(shop, module):
 def test_squashes_that_replace_each_other(shop):
     for name, other in (("0001_a", "0001_b"), ("0001_b", "0001_a")):
         shop.write("shop", name, replaces=[("shop", other)], dependencies=[])
-    try:
-        messages = found(shop)
-    except CommandError as error:
-        assert "Cyclical squash replacement" in str(error)
-    else:
-        assert messages
+    assert {each.id for each in found(shop)} & {"syzygy_like.E001", "syzygy_like.E006"}

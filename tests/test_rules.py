@@ -494,6 +494,12 @@ HAZARDS = examples(
         lambda: [order(price=integer(null=True))],
     ),
     Example(
+        "computed-column",
+        "a computed column that the code does not know",
+        lambda: [order(price=integer())],
+        lambda: [order(price=integer(), copy=generated())],
+    ),
+    Example(
         "missing-unique",
         "an upsert by a constraint that is not there",
         lambda: [order(price=integer(unique=True))],
@@ -596,6 +602,12 @@ KEPT = examples(
     Example(
         "generated-column",
         "a field that both take to be generated",
+        lambda: [order(price=integer(), copy=generated())],
+        lambda: [order(price=integer(), copy=generated())],
+    ),
+    Example(
+        "computed-column",
+        "a column that both compute alike",
         lambda: [order(price=integer(), copy=generated())],
         lambda: [order(price=integer(), copy=generated())],
     ),

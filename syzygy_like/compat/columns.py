@@ -60,6 +60,18 @@ def generated_column(pair: Comparison) -> Iterator[Problem]:
             yield pair.problem("generated-column", theirs)
 
 
+@rule("computed-column")
+def computed_column(pair: Comparison) -> Iterator[Problem]:
+    """
+    The database computes a column otherwise than the code knows, and rejects rows
+    for which the result does not fit.
+    """
+    for column in pair.unwritten.values() if pair.known else ():
+        own = pair.code.columns.get(column.name) if pair.code else None
+        if column.generated and not (own and own.generated == column.generated):
+            yield pair.problem("computed-column", column, hazard=True)
+
+
 @rule("other-type")
 def other_type(pair: Comparison) -> Iterator[Problem]:
     """The code reads and writes a column as one type, the database has another."""

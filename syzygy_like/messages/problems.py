@@ -20,6 +20,7 @@ _CLAUSES = {
     "missing-default": "leaves its value to a db_default that is not there",
     "missing-sequence": "leaves its value to the database, which does not number rows",
     "generated-column": "writes it, but the database generates it",
+    "computed-column": "may write rows for which it cannot be computed",
     "other-type": "expects another type of column ({detail})",
     "narrower-type": "writes values that do not fit ({detail})",
     "other-collation": "does not expect its collation ({detail})",

@@ -22,7 +22,10 @@ def constraints_of(
         [
             *_of_fields(fields, names),
             *_of_unique_together(model, names),
-            *(_of_constraint(each, names) for each in model.options["constraints"]),
+            *(
+                _of_constraint(each, names)
+                for each in model.options.get("constraints", ())
+            ),
         ]
     )
 
