@@ -203,7 +203,11 @@ class MySQL:
         self.execute(f"DROP DATABASE IF EXISTS `{self.name}`")
 
 
-VENDORS = {"sqlite": SQLite, "postgresql": PostgreSQL, "mysql": MySQL}
+VENDORS: dict[str, type[SQLite] | type[PostgreSQL] | type[MySQL]] = {
+    "sqlite": SQLite,
+    "postgresql": PostgreSQL,
+    "mysql": MySQL,
+}
 
 
 class Databases:
