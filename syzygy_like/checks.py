@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import AppConfig
@@ -39,14 +39,8 @@ def check_stages(
         return []
     from syzygy_like.review import review
 
-    messages, modules = review()
-    if not messages:
+    labels = None if app_configs is None else {each.label for each in app_configs}
+    messages, modules = review(labels)
+    if labels is None and not messages:
         cache.remember(modules)
-    if app_configs is None:
-        return messages
-    labels = {app_config.label for app_config in app_configs}
-    return [message for message in messages if _is_about(message, labels)]
-
-
-def _is_about(message: CheckMessage, labels: Collection[str]) -> bool:
-    return getattr(message.obj, "app_label", None) in {None, *labels}
+    return messages

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from django.core.checks import CheckMessage, Error, Warning
 from django.db import DEFAULT_DB_ALIAS
@@ -30,22 +30,31 @@ from syzygy_like.resolver import InvalidStageError, declared_stage, explicit, re
 from syzygy_like.sql import is_available
 
 
-def review() -> tuple[list[CheckMessage], set[str]]:
-    """Return what is wrong, and the modules that the migrations are made of."""
+def review(
+    app_labels: Collection[str] | None = None,
+) -> tuple[list[CheckMessage], set[str]]:
+    """
+    Return what is wrong, and the modules that the migrations are made of.
+
+    Only what is wrong with some apps is returned if their labels are given.
+    """
     try:
         with loading():
             loader = MigrationLoader(None, ignore_no_migrations=True)
     except UnloadableError as error:
         return [Error(settings.unloadable(error), id="syzygy_like.E006")], set()
-    reviewed = Review(loader)
+    reviewed = Review(loader, app_labels)
     return [*reviewed.settings(), *reviewed.migrations()], reviewed.modules()
 
 
 class Review:
     """Goes through all migrations as on an empty database."""
 
-    def __init__(self, loader: MigrationLoader):
+    def __init__(
+        self, loader: MigrationLoader, app_labels: Collection[str] | None = None
+    ):
         self.loader = loader
+        self.app_labels = loader.migrated_apps if app_labels is None else app_labels
         self.history = History(loader, AnyDatabase(DEFAULT_DB_ALIAS))
         self.baseline = conf.baseline()
 
@@ -72,17 +81,17 @@ class Review:
         messages: list[CheckMessage] = []
         ambiguous: list[Key] = []
         try:
-            for key, step, found in self._judged():
-                messages.extend(found)
-                if step is not None:
-                    ambiguous.append(key)
+            for key, fits, found in self._judged():
+                if key[0] in self.app_labels:
+                    messages.extend(found)
+                    ambiguous.extend([] if fits else [key])
         except BrokenMigrationError as error:
             text = plans.broken(error.key, error.error)
             messages.append(Error(text, id="syzygy_like.E006"))
         return [*messages, *self._ambiguous(ambiguous)]
 
-    def _judged(self) -> Iterator[tuple[Key, Step | None, list[CheckMessage]]]:
-        """Yield migrations with what is wrong; with a step if they fit no stage."""
+    def _judged(self) -> Iterator[tuple[Key, bool, list[CheckMessage]]]:
+        """Yield migrations, whether each fits a stage, and what else is wrong."""
         tracker = self.history.at([])
         covered = self._covered()
         for key in self.history.plan:
@@ -90,13 +99,13 @@ class Review:
             invalid = list(_invalid_attributes(migration))
             if invalid or key in covered or self._is_settled(migration):
                 self.history.skip(tracker, key)
-                yield key, None, invalid
+                yield key, True, invalid
                 continue
             tracker.settle()
             world = tracker.world
             step = self.history.read(tracker, migration)
-            stage = resolve(step, world, self.policy).stage
-            yield key, None if stage else step, list(_unreadable(step))
+            fits = bool(resolve(step, world, self.policy).stage)
+            yield key, fits, list(_unreadable(step))
 
     def _is_settled(self, migration: Migration) -> bool:
         """Tell whether nothing is to be said of a migration, whatever it does."""
