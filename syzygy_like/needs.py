@@ -26,6 +26,19 @@ class Needs:
         found = incompatibilities(self.code, database, self.before, only=tables)
         return set(errors(found))
 
+    def passing(
+        self, database: Schema, steps: Iterable[Step]
+    ) -> dict[Key, tuple[Problem, ...]]:
+        """Return by migration what it takes from the new code until a later one."""
+        known = self._problems(database, self.tables) | self.unmet
+        passing: dict[Key, tuple[Problem, ...]] = {}
+        for step in steps:
+            database = step.database.apply(database)
+            if broken := self._problems(database, step.database.tables) - known:
+                passing[step.key] = tuple(sorted(broken, key=repr))
+                known |= broken
+        return passing
+
     def of(
         self, database: Schema, steps: Iterable[Step]
     ) -> dict[Key, tuple[Problem, ...]]:

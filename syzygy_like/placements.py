@@ -30,7 +30,8 @@ class Placement:
     ``breaks`` is what the code now serving would lose, ``needed`` what the code
     being rolled out cannot do without. A migration may also wait for others
     (``waits_for``) or for a time (``until``). ``required`` tells of a ready
-    migration that the new code may need.
+    migration that the new code may need. ``passing`` is what the new code loses for
+    the moment between this migration and a later one.
     """
 
     step: Step
@@ -41,6 +42,7 @@ class Placement:
     waits_for: tuple[Key, ...] = ()
     until: datetime.datetime | None = None
     required: bool = False
+    passing: tuple[Problem, ...] = ()
 
     @property
     def key(self) -> Key:

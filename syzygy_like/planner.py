@@ -44,9 +44,9 @@ def plan_pre_deploy(
     wanted = needs.of(
         start.database, [each.step for each in planner.placements if _is_ready(each)]
     )
-    return StagedPlan(
-        tuple(_settled(each, lacking, wanted) for each in planner.placements)
-    )
+    passing = needs.passing(planner.database, deferred)
+    settled = (_settled(each, lacking, wanted) for each in planner.placements)
+    return StagedPlan(tuple(_with_passing(each, passing) for each in settled))
 
 
 def _is_ready(placement: Placement) -> bool:
@@ -69,6 +69,12 @@ def _settled(
     if not needed or placement.is_vouched_for:
         return placement
     return dataclasses.replace(placement, outcome=Outcome.BLOCKED, needed=needed)
+
+
+def _with_passing(
+    placement: Placement, passing: Mapping[Key, tuple[Problem, ...]]
+) -> Placement:
+    return dataclasses.replace(placement, passing=passing.get(placement.key, ()))
 
 
 class _PreDeploy:
@@ -155,7 +161,9 @@ def plan_post_deploy(
     deploy. ``held`` are those that wait for a time, and what depends on them.
     """
     held = held or {}
-    lacking = Needs(start, steps).of(start.database, steps)
+    needs = Needs(start, steps)
+    lacking = needs.of(start.database, steps)
+    passing = needs.passing(start.database, steps)
     placements: list[Placement] = []
     waiting: set[Key] = set()
     world = start
@@ -171,6 +179,7 @@ def plan_post_deploy(
             until=held.get(step.key),
         )
         placement = _refused(placement, lacking.get(step.key, ()))
+        placement = _with_passing(placement, passing)
         placements.append(placement)
         if not _is_ready(placement):
             waiting.add(step.key)

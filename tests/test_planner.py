@@ -11,7 +11,9 @@ from hypothesis import given
 from syzygy_like import Stage
 from syzygy_like.compat import errors, incompatibilities
 from syzygy_like.effects import Reader
-from syzygy_like.planner import Outcome, plan_post_deploy, plan_pre_deploy
+from syzygy_like.messages.plans import reasons
+from syzygy_like.placements import Outcome
+from syzygy_like.planner import plan_post_deploy, plan_pre_deploy
 from syzygy_like.resolver import Policy, advance
 from syzygy_like.schema import everywhere
 from syzygy_like.tracking import TrackedState, Tracker
@@ -220,3 +222,18 @@ def test_the_new_code_must_not_need_what_is_held():
     moment = datetime.datetime(2030, 1, 1, tzinfo=datetime.timezone.utc)
     held = {("shop", "0002"): moment}
     assert outcomes(plan_post_deploy, ADD, held=held) == [BLOCKED]
+
+
+@pytest.mark.parametrize("plan", [plan_pre_deploy, plan_post_deploy])
+def test_what_breaks_the_new_code_until_it_is_taken_back_is_a_hazard(plan):
+    pending = [
+        migration("shop", "0002", ADD_REQUIRED),
+        migration("shop", "0003", migrations.RemoveField("order", "cost")),
+    ]
+    parents = {("shop", "0003"): [("shop", "0002")]}
+    staged = planned(plan, [INITIAL], pending, parents)
+    first, second = staged.placements
+    assert [each.rule for each in first.passing] == ["required-column"]
+    assert not second.passing
+    hazard = "hazard: until a later migration is applied, Order.cost: the new code"
+    assert any(each.startswith(hazard) for each in reasons(first))

@@ -43,6 +43,10 @@ def reasons(placement: Placement) -> list[str]:
     else:
         hazards = sentences(resolution.hazards_after, NEW)
     why = _reasons(placement) or ["both codes run with it and without it"]
+    hazards += [
+        f"until a later migration is applied, {each}"
+        for each in sentences(placement.passing, NEW)
+    ]
     return why + [f"hazard: {each}" for each in hazards]
 
 
