@@ -20,8 +20,9 @@ def check(project: Project) -> list[Comparison]:
     project.manage("check", app=OURS)
     states: dict[str, Callable[[Project], None]] = {
         "unchanged": lambda project: None,
-        "one file touched": Project.touch,
-        "first": Project.forget_verdict,
+        "unchanged, in another checkout": Project.check_out_again,
+        "one migration changed": Project.edit,
+        "for the first time": Project.forget_verdict,
     }
     return [
         Comparison(f"check, {state}", _variants("check"), CHECK_LIMIT, prepare)

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from benchmarks.apps import App
@@ -107,11 +108,16 @@ class Project:
         """Return the files of the project's migrations."""
         return sorted(self.folder.glob("*/migrations/0*.py"))
 
-    def touch(self) -> None:
-        """Let a migration look changed. (Python goes by whole seconds.)"""
-        file = self.migration_files()[0]
-        time = file.stat().st_mtime + 2
-        os.utime(file, (time, time))
+    def check_out_again(self) -> None:
+        """Give every migration another time, as a fresh checkout does."""
+        moment = time.time_ns()
+        for path in self.migration_files():
+            os.utime(path, ns=(moment, moment))
+
+    def edit(self) -> None:
+        """Change one migration."""
+        with self.migration_files()[0].open("a", encoding="utf-8") as file:
+            file.write("#\n")
 
     def notes(self) -> list[Path]:
         """Return the notes that the migrations are in order."""

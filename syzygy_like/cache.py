@@ -7,7 +7,7 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,12 @@ def is_clean() -> bool:
     if path is None:
         return False
     try:
-        stored = json.loads(path.read_text())
-        sources = stored["sources"]
-        return bool(stored["key"] == _key() and sources == _stamps(sources))
+        note = json.loads(path.read_text())
+        return (
+            note["key"] == _key()
+            and note["migrations"] == _migrations()
+            and all(_is_same(file, stamp) for file, stamp in note["stamps"].items())
+        )
     except (OSError, ValueError, LookupError, TypeError):
         return False
 
@@ -46,14 +49,18 @@ def remember(modules: Iterable[str]) -> None:
     Note that all is in order; ``modules`` are those that it depends on.
 
     The note lies beside the compiled settings module, by the rules of Python for
-    compiled files, and goes by time and size of the sources as those do.
+    compiled files. Like those it goes by the time and size of the sources, but a
+    file with another time may still have the same contents, as after a checkout.
     """
     path = _path()
     if path is None or sys.dont_write_bytecode:
         return
-    files = {getattr(sys.modules.get(name), "__file__", None) for name in modules}
-    note = {"key": _key(), "sources": _stamps(file for file in files if file)}
+    migrations = _migrations()
+    sources = {getattr(sys.modules.get(name), "__file__", None) for name in modules}
+    files = {*migrations, *(source for source in sources if source)}
     try:
+        stamps = {file: _stamp(file) for file in sorted(files)}
+        note = {"key": _key(), "migrations": migrations, "stamps": stamps}
         path.parent.mkdir(exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}")
         draft.write_text(json.dumps(note))
@@ -70,16 +77,26 @@ def _path() -> Path | None:
     return Path(importlib.util.cache_from_source(source)).with_suffix(".stages.json")
 
 
-def _stamps(files: Iterable[str]) -> dict[str, list[int]]:
-    stamps = {}
-    for file in files:
-        status = Path(file).stat()
-        stamps[file] = [status.st_mtime_ns, status.st_size]
-    return stamps
+def _stamp(file: str) -> list[Any]:
+    status = Path(file).stat()
+    return [status.st_mtime_ns, status.st_size, _digest(file)]
+
+
+def _is_same(file: str, stamp: list[Any]) -> bool:
+    """Tell whether a file is as it was; it is read only if its time is another."""
+    modified, size, digest = stamp
+    status = Path(file).stat()
+    if status.st_size != size:
+        return False
+    return status.st_mtime_ns == modified or bool(_digest(file) == digest)
+
+
+def _digest(file: str) -> str:
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
 def _key() -> str:
-    """Return what tells two sets of migrations and settings apart."""
+    """Return what tells two sets of settings and versions apart."""
     digest = hashlib.sha256()
     for part in (
         django.VERSION,
@@ -88,25 +105,21 @@ def _key() -> str:
         *((name, getattr(settings, name, "unset")) for name in RELEVANT_SETTINGS),
     ):
         digest.update(repr(part).encode())
-    for app_config in apps.get_app_configs():
-        for line in _migration_files(app_config):
-            digest.update(repr(line).encode())
     return digest.hexdigest()
 
 
-def _migration_files(app_config: AppConfig) -> Iterator[Any]:
-    folder = _migrations_folder(app_config)
-    yield app_config.label, folder
-    if folder is None:
-        return
+def _migrations() -> list[str]:
+    """Return the files of all migrations, in a stable order."""
+    folders = map(_migrations_folder, apps.get_app_configs())
+    return [file for folder in folders if folder for file in _python_files(folder)]
+
+
+def _python_files(folder: str) -> list[str]:
     try:
-        with os.scandir(folder) as entries:
-            files = [entry for entry in entries if entry.name.endswith(".py")]
+        with os.scandir(folder) as entries:  # quicker than pathlib's
+            return sorted(entry.path for entry in entries if entry.name[-3:] == ".py")
     except OSError:
-        return
-    for entry in sorted(files, key=lambda entry: entry.name):
-        status = entry.stat()
-        yield entry.name, status.st_mtime_ns, status.st_size
+        return []
 
 
 def _migrations_folder(app_config: AppConfig) -> str | None:
