@@ -44,6 +44,6 @@ def test_run():
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(re.findall(r"^  Django ", done.stdout, re.MULTILINE)) == 4
-    assert len(re.findall(r"^  syzygy_like .*x", done.stdout, re.MULTILINE)) == 4
+    assert len(re.findall(r"^  Django ", done.stdout, re.MULTILINE)) == 5
+    assert len(re.findall(r"^  syzygy_like .*x", done.stdout, re.MULTILINE)) == 5
     assert "exit status" not in done.stdout

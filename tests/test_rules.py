@@ -467,6 +467,12 @@ BROKEN = examples(
     ),
     Example(
         "stricter-check",
+        "a check that says NOT NULL where the code does not",
+        lambda: [order(price=integer(null=True))],
+        lambda: [constrained(check(price__isnull=False), price=integer(null=True))],
+    ),
+    Example(
+        "stricter-check",
         "a new field that a check requires",
         lambda: [order()],
         lambda: [constrained(check(price__isnull=False), price=integer(null=True))],
@@ -676,6 +682,12 @@ KEPT = examples(
         "a check on a new field",
         lambda: [order()],
         lambda: [constrained(check(price__gte=1), price=integer(null=True))],
+    ),
+    Example(
+        "stricter-check",
+        "a check that says NOT NULL where the code does",
+        lambda: [order(price=integer())],
+        lambda: [constrained(check(price__isnull=False), price=integer())],
     ),
     Example(
         "stricter-check",

@@ -20,7 +20,7 @@ def stricter_unique(pair: Comparison) -> Iterator[Problem]:
 def stricter_check(pair: Comparison) -> Iterator[Problem]:
     """The code writes rows that a check constraint of the database rejects."""
     for constraint in _unknown(pair, "check"):
-        if not _never_read(pair, constraint):
+        if not (_never_read(pair, constraint) or _never_null(pair, constraint)):
             yield pair.problem("stricter-check", detail=_name(constraint))
 
 
@@ -104,6 +104,14 @@ def _never_read(pair: Comparison, constraint: Constraint) -> bool:
     if any(pair.unwritten[name].generated for name in columns):
         return False  # It may be computed from columns that the code writes.
     return not (constraint.tests_null and _has_null(pair, constraint))
+
+
+def _never_null(pair: Comparison, constraint: Constraint) -> bool:
+    """Tell whether a check asks only for what the code has as NOT NULL anyway."""
+    mine = pair.code.columns if pair.code else {}
+    return constraint.only_not_null and all(
+        name in mine and not mine[name].null for name in constraint.columns
+    )
 
 
 def _name(constraint: Constraint) -> str:

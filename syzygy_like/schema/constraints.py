@@ -9,7 +9,7 @@ from django.db.migrations.state import ModelState
 from django.db.models.constraints import BaseConstraint
 from django.db.models.options import normalize_together
 
-from syzygy_like.schema.expressions import Columns, freeze, has_isnull
+from syzygy_like.schema.expressions import Columns, freeze, has_isnull, is_not_null
 from syzygy_like.schema.tables import Constraint
 from syzygy_like.schema.types import Field
 
@@ -67,6 +67,7 @@ def _of_constraint(constraint: BaseConstraint, names: Mapping[str, str]) -> Cons
         frozenset(columns.used),
         key=key,
         tests_null=has_isnull(rule),
+        only_not_null=is_not_null(rule.get("condition")),
         name=constraint.name,
     )
 
