@@ -25,6 +25,7 @@ from tests.rows import (
     Fill,
     Rows,
     Unsuitable,
+    final,
     highest,
     lowest,
     owners,
@@ -377,6 +378,11 @@ def relate(rows: Rows, row: models.Model, field: models.ManyToManyField) -> None
     manager.clear()
     if manager.exists():
         raise WrongRead(f"{field.name}: rows that were removed are still there")
+    if not field.remote_field.db_constraint:
+        nowhere = final(field.related_model._meta.pk)
+        manager.add(values.highest(nowhere, 0))
+        connections[rows.alias].check_constraints()
+        manager.through._base_manager.using(rows.alias).all().delete()
 
 
 def relate_all(rows: Rows, row: models.Model) -> None:

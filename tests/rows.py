@@ -116,7 +116,7 @@ class Rows:
         if field.null and fill is sparse:
             return
         if fill is highest and not field.db_constraint:
-            setattr(row, field.attname, values.highest(_final(field), 0))
+            setattr(row, field.attname, values.highest(final(field), 0))
             return
         try:
             if path.count(target) > 1:
@@ -185,7 +185,7 @@ def _keys(row: models.Model) -> Iterator[tuple[type[models.Model], Any]]:
             yield owner, tuple(parts) if len(parts) > 1 else parts[0]
 
 
-def _final(field: models.Field) -> models.Field:
+def final(field: models.Field) -> models.Field:
     """Return the field at the end of a chain of references."""
     while field.remote_field:
         field = field.target_field
