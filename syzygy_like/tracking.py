@@ -99,6 +99,7 @@ class Tracker:
         self.presence = presence
         self._builder = Builder(state, presence)
         self._tables: dict[ModelKey, dict[str, Table]] = {}
+        self._owners: dict[str, list[ModelKey]] = defaultdict(list)
         self._code: dict[str, Table] = {}
         self._dependents: dict[ModelKey, set[ModelKey]] = defaultdict(set)
         self._database = Schema()
@@ -112,6 +113,7 @@ class Tracker:
         copy.state.touched.clear()
         copy._tables = dict(self._tables)
         copy._dependents.update({k: set(v) for k, v in self._dependents.items()})
+        copy._owners.update({k: list(v) for k, v in self._owners.items()})
         copy._code, copy._database = dict(self._code), self.world.database
         return copy
 
@@ -135,29 +137,41 @@ class Tracker:
         """Rebuild what was touched and return what changed."""
         queue = sorted(self.state.touched)
         self.state.touched.clear()
-        before: dict[str, Table] = {}
-        after: dict[str, Table] = {}
         seen = set(queue)
+        names: set[str] = set()
         for key in queue:
             old, new = self._rebuild(key)
-            before.update(old)
-            after.update(new)
+            names.update(old, new)
             if _identity(old) != _identity(new):
                 dependents = self._dependents[key] - seen
                 seen |= dependents
                 queue.extend(sorted(dependents))
-        patch = _difference(before, after)
-        self._code = dict(patch.apply(Schema(self._code)).tables)
-        return patch
+        changes = {}
+        for name in names:
+            old_table, new_table = self._code.pop(name, None), self._owned(name)
+            if new_table is not None:
+                self._code[name] = new_table
+            if old_table != new_table:
+                changes[name] = (old_table, new_table)
+        return Patch(changes)
 
     def _rebuild(self, key: ModelKey) -> tuple[dict[str, Table], dict[str, Table]]:
         old = self._tables.pop(key, {})
         new = self._builder.tables(key)
         if new:
             self._tables[key] = new
+        for name in old:
+            self._owners[name].remove(key)
+        for name in new:
+            self._owners[name].append(key)
         for consulted in self._builder.consulted:
             self._dependents[consulted].add(key)
         return old, new
+
+    def _owned(self, name: str) -> Table | None:
+        """Return a table; two models may have it while it moves between them."""
+        owners = self._owners.get(name)
+        return self._tables[owners[-1]][name] if owners else None
 
 
 def _identity(tables: dict[str, Table]) -> object:
@@ -169,12 +183,3 @@ def _identity(tables: dict[str, Table]) -> object:
         )
         for name, table in tables.items()
     }
-
-
-def _difference(before: dict[str, Table], after: dict[str, Table]) -> Patch:
-    changes = {}
-    for name in {**before, **after}:
-        old, new = before.get(name), after.get(name)
-        if old != new:
-            changes[name] = (old, new)
-    return Patch(changes)

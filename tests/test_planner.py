@@ -237,3 +237,26 @@ def test_what_breaks_the_new_code_until_it_is_taken_back_is_a_hazard(plan):
     assert not second.passing
     hazard = "hazard: until a later migration is applied, Order.cost: the new code"
     assert any(each.startswith(hazard) for each in reasons(first))
+
+
+def test_a_model_that_moves_to_another_app_with_its_table_fits_any_stage():
+    options = {"db_table": "shop_order"}
+    fields = [KEY, ("price", models.IntegerField(null=True))]
+    arrival = migrations.SeparateDatabaseAndState(
+        state_operations=[migrations.CreateModel("Order", fields, options)]
+    )
+    departure = migrations.SeparateDatabaseAndState(
+        state_operations=[migrations.DeleteModel("Order")]
+    )
+    pending = [
+        migration("sales", "0001", arrival),
+        migration("shop", "0002", departure),
+        migration("sales", "0002", migrations.RemoveField("order", "price")),
+    ]
+    staged = planned(plan_pre_deploy, [INITIAL], pending, {})
+    assert [each.resolution.stage for each in staged.placements] == [
+        Stage.ANY,
+        Stage.ANY,
+        Stage.POST_DEPLOY,
+    ]
+    assert world_after([INITIAL], pending).code.tables.keys() == {"shop_order"}
