@@ -1,7 +1,7 @@
 """
 Run the demo or the tests on a machine that has Python and nothing else.
 
-    python dev.py demo [--database sqlite|postgresql]
+    python dev.py demo [--database sqlite|postgresql|mysql] [--keep] [--contrast]
     python dev.py test [pytest's arguments]
     python dev.py nox [nox's arguments]
 

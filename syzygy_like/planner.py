@@ -117,14 +117,15 @@ class _PreDeploy:
         if breaks and resolution.source is StageSource.FALLBACK:
             allowed = Stage.PRE_DEPLOY in resolution.stage
             return Placement(step, _outcome(allowed), resolution, breaks)
-        if not breaks and Stage.PRE_DEPLOY not in resolution.stage:
-            # It fits no stage by itself, but hurts nobody here: the code now
+        if not breaks and resolution.before:
+            # By itself it would do harm, but here it hurts nobody: the code now
             # serving does not know the tables, or the plan undoes it again.
             resolution = dataclasses.replace(
                 resolution,
-                stage=Stage.PRE_DEPLOY,
+                stage=resolution.stage | Stage.PRE_DEPLOY,
                 source=StageSource.INFERRED,
                 before=(),
+                hazards_before=(),
             )
         return Placement(step, _outcome(not breaks), resolution, breaks)
 

@@ -132,7 +132,7 @@ class Review:
             migration = explanation.migration
             if (migration.app_label, migration.name) == keys[-1]:
                 baseline = migrations.baseline_hint(dict(keys))
-                hint = f"{hint}\n\n{baseline}"
+                hint = f"{hint}\n\n{baseline}\n"
             yield Error(
                 migrations.ambiguous(explanation),
                 hint=hint,

@@ -71,6 +71,9 @@ class StagedMigrate:
         try:
             self._run(handle)
         except tuple(MESSAGES) as error:
+            if isinstance(error, MigrationFailedError) and self.options["verbosity"]:
+                # Django has written "Applying shop.0002_name..." and no newline.
+                self.command.stdout.write(" FAILED", self.command.style.ERROR)
             raise CommandError(MESSAGES[type(error)](error)) from error
 
     def _run(self, handle: Callable[..., Any]) -> None:

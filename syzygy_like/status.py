@@ -40,7 +40,9 @@ class Status:
         if self.stage == Stage(0).label:
             parts = ["fits no stage"]
         if self.waits_since is not None:
-            parts.append(f"waits for {age(self.waits_since, timezone.now())}")
+            since = self.waits_since.strftime("%Y-%m-%d %H:%M")
+            waited = age(self.waits_since, timezone.now())
+            parts.append(f"waiting since {since} ({waited})")
         return ", ".join(parts)
 
 

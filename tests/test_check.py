@@ -72,7 +72,7 @@ E001_HINT = """\
 Fix: move 2 from shop/migrations/0007_swap_price.py to 0008_remove_order_price.py:
 
     # 0008_remove_order_price.py (post-deploy)
-    from django.db import migrations, models
+    from django.db import migrations
 
     class Migration(migrations.Migration):
         dependencies = [("shop", "0007_swap_price")]
@@ -87,7 +87,8 @@ Already applied everywhere? Say so once, in your settings:
 
     MIGRATION_STAGES_BASELINE = {
         "shop": "0007_swap_price",
-    }"""
+    }
+"""
 
 
 def test_e001_what_fits_no_stage(shop):

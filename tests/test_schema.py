@@ -135,7 +135,7 @@ def test_the_type_of_a_field(field, expected):
     [
         (models.CharField(max_length=5), "text(5)"),
         (models.TextField(), "text"),
-        (models.SmallIntegerField(), "integer from -32768 to 32767"),
+        (models.SmallIntegerField(), "16-bit integer"),
         (models.DecimalField(max_digits=5, decimal_places=2), "decimal(5, 2)"),
         (ArrayField(models.CharField(max_length=5)), "array of text(5)"),
     ],

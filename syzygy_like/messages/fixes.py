@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from django.db.migrations import Migration, RenameField, RenameModel
+from django.db.migrations import (
+    AddField,
+    AlterField,
+    AlterModelTable,
+    Migration,
+    RenameField,
+    RenameModel,
+)
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.migration import SwappableTuple
 from django.db.migrations.operations.base import Operation
@@ -36,7 +44,12 @@ def fix(explanation: Explanation) -> str:
             f'In {followers}, depend on ("{app_label}", "{names[-1]}") instead.'
         )
     if explanation.rewritten and _renames(explanation):
-        parts.append("Give the models the same db_column or db_table.")
+        parts.append(_kept_names(explanation))
+    if explanation.rewritten and _adds_field(explanation):
+        parts.append(
+            "If one constant suits the rows that the old code writes, it is simpler to "
+            "give the field a db_default."
+        )
     if _needs_two_deploys(explanation):
         parts.append("They cannot all go out with one deploy: release them in turn.")
     return "\n\n".join(parts)
@@ -47,15 +60,26 @@ def _names(explanation: Explanation) -> Iterator[str]:
     migration = explanation.migration
     yield migration.name
     number: int | None = MigrationAutodetector.parse_number(migration.name)
-    for index, (_, operations) in enumerate(explanation.split[1:], start=1):
-        part = Migration("", migration.app_label)
-        setattr(part, "operations", list(operations))  # noqa: B010
+    for index, (stage, operations) in enumerate(explanation.split[1:], start=1):
+        suggested = _suggested_name(explanation, stage, operations)
         if number is None:
-            yield f"{migration.name}_{part.suggest_name()}"
+            yield f"{migration.name}_{suggested}"
         else:
             # The next number is free at the end of a history only.
             own = number if explanation.followers else number + index
-            yield f"{own:04}_{part.suggest_name()}"
+            yield f"{own:04}_{suggested}"
+
+
+def _suggested_name(
+    explanation: Explanation, stage: Stage, operations: Sequence[Operation]
+) -> str:
+    if all(operation.migration_name_fragment for operation in operations):
+        part = Migration("", explanation.migration.app_label)
+        setattr(part, "operations", list(operations))  # noqa: B010
+        return part.suggest_name()
+    # Django would take the time of day.
+    name = explanation.migration.name.lstrip("0123456789_") or "migration"
+    return f"{name}_{stage.label.replace('-', '_')}"
 
 
 def _headline(explanation: Explanation, names: Sequence[str]) -> str:
@@ -112,20 +136,58 @@ def _file(
 def _code(operations: Sequence[Operation]) -> tuple[list[str], set[str]]:
     """Return operations as they are written in a file, and the imports they need."""
     code = []
-    imports = {"from django.db import migrations, models"}
+    imports = {"from django.db import migrations"}
     for operation in operations:
         try:
             text, needed = OperationWriter(operation, indentation=2).serialize()
         except ValueError:  # a lambda, for instance, cannot be written
             text, needed = f"        ...,  # {operation.describe()}", set()
+        text, needed = _without_special_imports(text, needed)
         code.append(text)
-        imports |= needed - {"from django.db import models"}
+        imports |= needed
+    if any("models." in text for text in code):
+        imports.remove("from django.db import migrations")
+        imports.add("from django.db import migrations, models")
     return code, imports
+
+
+def _without_special_imports(text: str, imports: set[str]) -> tuple[str, set[str]]:
+    """Return code that does not import other migrations, as nothing can."""
+    kept = set()
+    for line in imports - {"from django.db import models"}:
+        module = line.removeprefix("import ")
+        if module == "django.db.migrations.operations.special":
+            text = text.replace(f"{module}.", "migrations.")
+        elif re.search(r"\.[0-9]\w*$", module):
+            text = text.replace(f"{module}.", "")
+            kept.add(f"# Move the functions here from {module.rpartition('.')[2]}.py.")
+        else:
+            kept.add(line)
+    return text, kept
 
 
 def _renames(explanation: Explanation) -> bool:
     kinds = (RenameField, RenameModel)
     return any(isinstance(each.operation, kinds) for each in explanation.verdicts)
+
+
+def _kept_names(explanation: Explanation) -> str:
+    """Say what the models need where a rename keeps the name in the database."""
+    kept = []
+    for _, operations in explanation.split:
+        for each in operations:
+            if isinstance(each, AlterField) and each.field.db_column:
+                kept.append(f"db_column={each.field.db_column!r} on the field")
+            elif isinstance(each, AlterModelTable):
+                kept.append(f"db_table = {each.table!r} in the Meta of the model")
+    return f"Say so in models.py, too: {listed(kept)}."
+
+
+def _adds_field(explanation: Explanation) -> bool:
+    return any(
+        isinstance(each.operation, AddField) and not each.stage
+        for each in explanation.verdicts
+    )
 
 
 def _needs_two_deploys(explanation: Explanation) -> bool:

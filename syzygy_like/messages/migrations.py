@@ -60,16 +60,19 @@ def _reason(verdict: Verdict) -> str:
 
 
 def _why(verdicts: Sequence[Verdict]) -> str:
+    lost = [str(each.number) for each in verdicts if not each.stage]
     late = [str(each.number) for each in verdicts if each.stage is Stage.POST_DEPLOY]
     early = [str(each.number) for each in verdicts if each.stage is Stage.PRE_DEPLOY]
     if not (early and late):
         return ""
     breaks = "breaks" if len(late) == 1 else "break"
     comes = "comes" if len(early) == 1 else "come"
-    return (
+    text = (
         f"Before the deploy, {listed(late)} {breaks} the code now serving; "
         f"after it, {listed(early)} {comes} too late."
     )
+    fit = "fits" if len(lost) == 1 else "fit"
+    return f"{text} {listed(lost)} {fit} neither side." if lost else text
 
 
 def listed(words: Sequence[str]) -> str:

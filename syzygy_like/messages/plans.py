@@ -14,7 +14,9 @@ from syzygy_like.messages.fixes import fix
 from syzygy_like.messages.problems import NEW, OLD, sentences
 from syzygy_like.placements import Outcome, Placement, StagedPlan
 from syzygy_like.resolver import Resolution
+from syzygy_like.stages import StageSource
 
+COMPUTED = (StageSource.INFERRED, StageSource.FALLBACK)
 Explain = Callable[[Placement], Explanation]
 
 
@@ -52,15 +54,23 @@ def reasons(placement: Placement) -> list[str]:
 
 def _reasons(placement: Placement) -> list[str]:
     why = sentences(placement.breaks, OLD) + sentences(placement.needed, NEW)
-    why += [f"waits for {'.'.join(key)}" for key in placement.waits_for]
-    if placement.until:
-        why.append(f"held until {date(placement.until)}, by its stage_delay")
+    why += _waits(placement)
+    if not why and placement.resolution.source not in COMPUTED:
+        why.append("its stage is set by hand: nothing is computed")
     if not why:
         why += sentences(placement.resolution.before, OLD)
         why += sentences(placement.resolution.after, NEW)
     if not why and placement.step.opaque:
         why.append("cannot be read (RunPython, or SQL): taken to suit both codes")
     return why
+
+
+def _waits(placement: Placement) -> list[str]:
+    """Return what a migration waits for."""
+    waits = [f"waits for {'.'.join(key)}" for key in placement.waits_for]
+    if placement.until:
+        waits.append(f"held until {date(placement.until)}, by its stage_delay")
+    return waits
 
 
 def date(moment: datetime.datetime) -> str:
@@ -130,16 +140,16 @@ def too_late(plan: StagedPlan) -> str:
 def described(placement: Placement, verbosity: int) -> list[str]:
     """Return a migration with its stage, and the reasons where they are asked for."""
     lines = [heading(placement)]
-    shown = reasons(placement) if verbosity > 1 else _holds(placement)
+    shown = reasons(placement) if verbosity > 1 else _waits(placement)
     for each in shown:
         lines += textwrap.wrap(
-            each, 78, initial_indent="    ", subsequent_indent="      "
+            each,
+            78,
+            initial_indent="    ",
+            subsequent_indent="      ",
+            break_on_hyphens=False,
         )
     return lines
-
-
-def _holds(placement: Placement) -> list[str]:
-    return reasons(placement) if placement.until or placement.waits_for else []
 
 
 def failed(migration: Migration, error: BaseException) -> str:

@@ -13,7 +13,7 @@ _CLAUSES = {
     "missing-table": "reads and writes it",
     "missing-column": "reads and writes it",
     "primary-key": "finds rows by another primary key than ({detail})",
-    "blocked-delete": "cannot delete a {detail} to which its rows refer",
+    "blocked-delete": "cannot delete rows of {detail} to which its rows refer",
     "required-column": "leaves it out of INSERT: it is NOT NULL and has no db_default",
     "null-rejected": "writes NULL to it",
     "null-read": "may read NULL from it",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import traceback
 
 import django
@@ -72,15 +73,13 @@ def unloadable(problem: UnloadableError) -> str:
     error = problem.error
     place = _place(error)
     where = f" ({place.filename}, line {place.lineno})" if place else ""
-    return (
-        f"The migrations cannot be loaded: {type(error).__name__}: {error}{where}. "
-        "Correct that first; nothing was changed."
-    )
+    return f"The migrations cannot be loaded: {type(error).__name__}: {error}{where}."
 
 
 def _place(error: Exception) -> traceback.FrameSummary | None:
     """Return where in a project's own code an error comes from."""
-    others = [*django.__path__, *importlib.__path__, *syzygy_like.__path__, "<frozen "]
+    packages = [*django.__path__, *importlib.__path__, *syzygy_like.__path__]
+    others = ("<frozen ", *(f"{package}{os.sep}" for package in packages))
     frames = traceback.extract_tb(error.__traceback__)
-    own = [each for each in frames if not each.filename.startswith(tuple(others))]
+    own = [each for each in frames if not each.filename.startswith(others)]
     return own[-1] if own else None

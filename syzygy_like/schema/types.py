@@ -30,6 +30,10 @@ INTEGERS = {
     "AutoField": (-(2**31), 2**31 - 1),
     "BigAutoField": (-(2**63), 2**63 - 1),
 }
+INTEGER_NAMES: dict[tuple[int | None, int | None], str] = {
+    **{(-(2 ** (n - 1)), 2 ** (n - 1) - 1): f"{n}-bit integer" for n in (16, 32, 64)},
+    **{(0, 2 ** (n - 1) - 1): f"{n}-bit integer from 0" for n in (16, 32, 64)},
+}
 TEXTS = {"CharField", "SlugField", "FileField", "FilePathField", "TextField"}
 
 PHYSICAL_HOOKS = (
@@ -114,7 +118,8 @@ class ColumnType:
         if self.item is not None:
             return f"array of {self.item}"
         if self.family == "integer":
-            return f"integer from {self.low} to {self.high}"
+            bounds = (self.low, self.high)
+            return INTEGER_NAMES.get(bounds, "integer from {} to {}".format(*bounds))
         if self.family == "decimal" and self.size is not None:
             places = self.places or 0
             return f"decimal({self.size + places}, {places})"

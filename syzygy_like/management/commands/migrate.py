@@ -47,7 +47,8 @@ class Command(migrate.Command):
         if not stage:
             if options.get("skip_blocked"):
                 raise CommandError(
-                    "--skip-blocked goes with --pre-deploy or --post-deploy."
+                    "--skip-blocked goes with --pre-deploy or --post-deploy.",
+                    returncode=2,
                 )
             super().handle(*args, **options)
             return
@@ -70,7 +71,9 @@ def asked_stage(options: dict[str, Any]) -> Stage:
     """Return the stage that the options ask for, none for Django's own migrate."""
     pre, post = options.get("pre_deploy"), options.get("post_deploy")
     if pre and post:
-        raise CommandError("--pre-deploy and --post-deploy exclude each other.")
+        raise CommandError(
+            "--pre-deploy and --post-deploy exclude each other.", returncode=2
+        )
     if pre:
         return Stage.PRE_DEPLOY
     return Stage.POST_DEPLOY if post else Stage(0)

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser, OutputWrapper
 from django.core.management.commands import showmigrations
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
@@ -87,4 +88,4 @@ class Command(showmigrations.Command):
             for key, status in found.items()
             if not app_labels or key[0] in app_labels
         ]
-        self.stdout.write(json.dumps(wanted, indent=2, default=str))
+        self.stdout.write(json.dumps(wanted, indent=2, cls=DjangoJSONEncoder))
