@@ -361,3 +361,32 @@ def test_law_the_fix_silences_the_error(release):
             world = advance(world, part)
         if explanation.split and not explanation.rewritten:
             assert world == tracker.world
+
+
+WITH_FUNCTION = """\
+from django.db import migrations, models
+
+
+def copy(apps, schema_editor):
+    pass
+
+
+class Migration(migrations.Migration):
+    dependencies = [("shop", "0001_initial")]
+    operations = [
+        migrations.AddField("order", "place", models.IntegerField(null=True)),
+        migrations.RunPython(copy, migrations.RunPython.noop),
+        migrations.RemoveField("order", "price"),
+    ]
+"""
+
+
+def test_a_fix_with_a_function_of_the_migration_can_be_pasted(shop):
+    shop.write_source("shop", "0002_place", WITH_FUNCTION)
+    (message,) = found(shop)
+    _, _, pasted = message.hint.partition("0003_place_post_deploy.py:\n\n")
+    code = textwrap.dedent(pasted.partition("\n\nAlready applied")[0])
+    assert "# Move the functions here from 0002_place.py." in code
+    assert "code=copy," in code
+    assert "reverse_code=migrations.RunPython.noop," in code
+    compile(code, "0003", "exec")
