@@ -40,7 +40,14 @@ def is_clean() -> bool:
             and note["migrations"] == _migrations()
             and all(_is_same(file, stamp) for file, stamp in note["stamps"].items())
         )
-    except (OSError, ValueError, LookupError, TypeError):
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ):
         return False
 
 

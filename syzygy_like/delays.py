@@ -65,7 +65,10 @@ def held_migrations(
         key = (migration.app_label, migration.name)
         if delay is None or not loader.graph.node_map[key].parents:
             continue
-        until = (waits_since(loader, key) or now) + delay
+        try:
+            until = (waits_since(loader, key) or now) + delay
+        except OverflowError:  # "never"
+            until = now.replace(year=datetime.MAXYEAR)
         if until > now:
             held[key] = until
     return held

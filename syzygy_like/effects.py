@@ -100,6 +100,23 @@ class Reader:
         ]
         return Step(migration, tuple(effects))
 
+    def undone(self, step: Step, database: Schema) -> Step:
+        """Return the step that undoes another one, which left a database like this."""
+        effects = []
+        for effect in step.reversed().effects:
+            operation = effect.operation
+            if isinstance(operation, RunSQL):
+                back = RunSQL(operation.reverse_sql or RunSQL.noop)
+                patch = self.read_sql(back, database)
+                effect = dataclasses.replace(
+                    effect,
+                    database=effect.code if patch is None else patch,
+                    opaque=patch is None,
+                )
+            database = effect.database.apply(database)
+            effects.append(effect)
+        return Step(step.migration, tuple(effects), backwards=True)
+
     def effect(self, tracker: Tracker, app_label: str, operation: Operation) -> Effect:
         """Apply an operation to a tracked state and return what it does."""
         if isinstance(operation, SeparateDatabaseAndState):

@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Iterator
 
 from django.apps import apps
 from django.conf import settings
-from django.core.exceptions import FieldDoesNotExist
 from django.db import Error, connections, router
 from django.db.migrations import Migration, RunSQL
 from django.db.migrations.graph import MigrationGraph
@@ -126,7 +125,7 @@ class BrokenMigrationError(Exception):
 def _naming(key: Key) -> Iterator[None]:
     try:
         yield
-    except (LookupError, FieldDoesNotExist, ValueError, TypeError) as error:
+    except Exception as error:  # whatever a project's own operations raise
         raise BrokenMigrationError(key, error) from error
 
 
@@ -185,14 +184,16 @@ class History:
         """Return what unapplying applied migrations does, in the order given."""
         wanted = {(each.app_label, each.name) for each in migrations}
         steps = {step.key: step for step in self._replay(wanted)}
-        return [steps[each.app_label, each.name].reversed() for each in migrations]
+        return [steps[each.app_label, each.name] for each in migrations]
 
     def _replay(self, wanted: Collection[Key]) -> Iterator[Step]:
+        """Yield what undoes applied migrations."""
         tracker = self.at([])
         for key in self.applied:
             migration = self.loader.graph.nodes[key]
             if key in wanted:
                 tracker.settle()
-                yield self.read(tracker, migration)
+                step = self.read(tracker, migration)
+                yield self.database.reader.undone(step, tracker.world.database)
             else:
                 self.skip(tracker, key)

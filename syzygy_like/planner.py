@@ -66,9 +66,16 @@ def _settled(
         required = bool(needed or opaque or asked)
         return dataclasses.replace(placement, needed=needed, required=required)
     needed = lacking.get(placement.key, ())
-    if not needed or placement.is_vouched_for:
-        return placement
-    return dataclasses.replace(placement, outcome=Outcome.BLOCKED, needed=needed)
+    if _is_too_late(placement) or (needed and not placement.is_vouched_for):
+        return dataclasses.replace(placement, outcome=Outcome.BLOCKED, needed=needed)
+    return placement
+
+
+def _is_too_late(placement: Placement) -> bool:
+    """Tell whether somebody has said that it cannot run after the deploy."""
+    resolution = placement.resolution
+    set_by_hand = resolution.source is not StageSource.INFERRED
+    return set_by_hand and Stage.POST_DEPLOY not in resolution.stage
 
 
 def _with_passing(
@@ -101,11 +108,11 @@ class _PreDeploy:
             self.waiting.add(step.key)
 
     def _placement(self, step: Step, resolution: Resolution) -> Placement:
-        waits_for = tuple(
-            sorted(self.waiting.intersection(self.parents.get(step.key, ())))
-        )
+        waits_for = self.waiting.intersection(self.parents.get(step.key, ()))
+        waits_for = waits_for or self._not_overtaken_by(step)
         if waits_for:
-            return Placement(step, Outcome.DEFERRED, resolution, waits_for=waits_for)
+            ordered = tuple(sorted(waits_for))
+            return Placement(step, Outcome.DEFERRED, resolution, waits_for=ordered)
         if explicit(step, self.policy) is not None:
             allowed = Stage.PRE_DEPLOY in resolution.stage
             return Placement(step, _outcome(allowed), resolution)
@@ -128,6 +135,18 @@ class _PreDeploy:
                 hazards_before=(),
             )
         return Placement(step, _outcome(not breaks), resolution, breaks)
+
+    def _not_overtaken_by(self, step: Step) -> set[Key]:
+        """Return what is deferred and would have another outcome after this step."""
+        start = World(self.code, self.database)
+        return {
+            each.key
+            for each in self.placements
+            if each.key in self.waiting
+            and each.step.tables & step.tables
+            and advance(advance(start, each.step), step)
+            != advance(advance(start, step), each.step)
+        }
 
     def _breaks(self, before: Schema, after: Schema, step: Step) -> tuple[Problem, ...]:
         """Return what the code now serving loses."""
@@ -189,9 +208,6 @@ def plan_post_deploy(
 
 def _refused(placement: Placement, needed: tuple[Problem, ...]) -> Placement:
     """Return the placement of a migration, blocked if it comes too late."""
-    resolution = placement.resolution
-    set_by_hand = resolution.source is not StageSource.INFERRED
-    too_late = set_by_hand and Stage.POST_DEPLOY not in resolution.stage
-    if too_late or (needed and not placement.is_vouched_for):
+    if _is_too_late(placement) or (needed and not placement.is_vouched_for):
         return dataclasses.replace(placement, outcome=Outcome.BLOCKED, needed=needed)
     return placement

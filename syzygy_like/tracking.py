@@ -169,9 +169,15 @@ class Tracker:
         return old, new
 
     def _owned(self, name: str) -> Table | None:
-        """Return a table; two models may have it while it moves between them."""
-        owners = self._owners.get(name)
-        return self._tables[owners[-1]][name] if owners else None
+        """
+        Return a table as the last of its models has it, of those that migrate it.
+
+        Two models may have one table, while it moves from one app to another or where
+        one of them is unmanaged.
+        """
+        tables = [self._tables[key][name] for key in self._owners.get(name, ())]
+        managed = [table for table in tables if not table.external]
+        return next(reversed(managed or tables), None)
 
 
 def _identity(tables: dict[str, Table]) -> object:

@@ -219,7 +219,11 @@ def assert_shown(shown: str, printed: str) -> None:
         pytest.fail("\n".join(difflib.unified_diff(*lines, "shown", "printed")))
 
 
+WAITING = re.compile(r"waiting since [\d-]+ [\d:]+ \([^()]+\)")
+
+
 def normal(text: str) -> str:
+    text = WAITING.sub("waiting since then", text)
     lines = (line.expandtabs(4).rstrip() for line in text.strip().splitlines())
     return "\n".join(lines)
 
@@ -230,6 +234,22 @@ def normal(text: str) -> str:
 @blocks(PYTHON)
 def test_python_is_python(block):
     compile(block.text, str(block), "exec")
+
+
+def classes_in(source: str) -> dict[str, str]:
+    """Return the classes of a module, without their methods."""
+    found = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef):
+            body = [each for each in node.body if not isinstance(each, ast.FunctionDef)]
+            found[node.name] = ast.unparse(body)
+    return found
+
+
+def test_shop_of_the_guides_is_the_one_that_examples_run_on():
+    (shop,) = (each for each in PYTHON if each.page == DOCS / "how-to" / "index.rst")
+    models = SHOP.parent.parent / "models.py"
+    assert classes_in(shop.text) == classes_in(models.read_text(encoding="utf-8"))
 
 
 # Commands

@@ -102,7 +102,8 @@ def _files(explanation: Explanation, names: Sequence[str]) -> Iterator[str]:
     dependencies: Iterable[tuple[str, str]] = explanation.migration.dependencies
     for index, (stage, operations) in enumerate(explanation.split):
         if index or explanation.rewritten:
-            yield _file(names[index], stage, dependencies, operations)
+            atomic = explanation.migration.atomic
+            yield _file(names[index], stage, dependencies, operations, atomic)
         dependencies = [(app_label, names[index])]
 
 
@@ -111,6 +112,7 @@ def _file(
     stage: Stage,
     dependencies: Iterable[tuple[str, str]],
     operations: Sequence[Operation],
+    atomic: bool,
 ) -> str:
     code, imports = _code(operations)
     depends = []
@@ -125,6 +127,7 @@ def _file(
         *sorted(imports),
         "",
         "class Migration(migrations.Migration):",
+        *(["    atomic = False"] if not atomic else []),
         f"    dependencies = [{', '.join(depends)}]",
         "    operations = [",
         *code,
@@ -140,7 +143,7 @@ def _code(operations: Sequence[Operation]) -> tuple[list[str], set[str]]:
     for operation in operations:
         try:
             text, needed = OperationWriter(operation, indentation=2).serialize()
-        except ValueError:  # a lambda, for instance, cannot be written
+        except Exception:  # a lambda, for instance, cannot be written
             text, needed = f"        ...,  # {operation.describe()}", set()
         text, needed = _without_special_imports(text, needed)
         code.append(text)

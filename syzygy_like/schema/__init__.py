@@ -47,5 +47,7 @@ def schema(state: ProjectState, presence: Presence = everywhere) -> Schema:
     builder = Builder(state, presence)
     tables: dict[str, Table] = {}
     for key in state.models:
-        tables.update(builder.tables(key))
+        for name, table in builder.tables(key).items():
+            if not (table.external and name in tables):
+                tables[name] = table
     return Schema(tables)

@@ -94,5 +94,6 @@ def _of_unique_constraint(
         condition=condition,
         nulls_distinct=constraint.nulls_distinct is not False,
         deferrable=constraint.deferrable is not None,
+        optional=bool(constraint.include) or constraint.nulls_distinct is not None,
         name=constraint.name,
     )

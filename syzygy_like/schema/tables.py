@@ -69,7 +69,8 @@ class Constraint:
     ``kind`` is "unique", "check", "exclusion" or the class of a constraint that is
     not known. ``columns`` are all that it reads, ``key`` what makes it what it is:
     two constraints with the same key accept the same rows. ``only_not_null`` tells
-    of one that says no more than NOT NULL.
+    of one that says no more than NOT NULL, ``optional`` of one that some databases do
+    not make at all.
     """
 
     kind: str
@@ -80,6 +81,7 @@ class Constraint:
     deferrable: bool = False
     tests_null: bool = False
     only_not_null: bool = False
+    optional: bool = False
     name: str = dataclasses.field(default="", compare=False)
 
     @property
@@ -108,8 +110,9 @@ class Constraint:
             return True
         if not (self.plain and other.plain):
             return self == other
-        return (
-            self.columns <= other.columns
+        return self == other or (
+            not self.optional
+            and self.columns <= other.columns
             and self.condition in (None, other.condition)
             and (other.nulls_distinct or not self.nulls_distinct)
             and (other.deferrable or not self.deferrable)

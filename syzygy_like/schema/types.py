@@ -55,7 +55,6 @@ VALUE_HOOKS = (
 # Attributes of a field that change neither the type of its column nor a value
 # in it; Django's own list is Field.non_db_attrs.
 IRRELEVANT = {
-    *models.Field.non_db_attrs,
     "auto_now",
     "auto_now_add",
     "db_column",
@@ -188,6 +187,6 @@ def _overrides(field_class: Any, hooks: tuple[str, ...]) -> bool:
 
 def _fingerprint(field: Field, *ignored: str) -> Hashable:
     _, path, args, kwargs = field.deconstruct()
-    skipped = IRRELEVANT.union(ignored)
+    skipped = IRRELEVANT.union(field.non_db_attrs, ignored)
     relevant = {name: arg for name, arg in kwargs.items() if name not in skipped}
     return freeze((path, args, relevant))
