@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
 import os
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,11 @@ from django.db.migrations.loader import MigrationLoader
 import syzygy_like
 from syzygy_like import conf
 
-RELEVANT_SETTINGS = (
-    *conf.ALL,
-    "AUTH_USER_MODEL",
-    "DEFAULT_AUTO_FIELD",
-    "INSTALLED_APPS",
-    "MIGRATION_MODULES",
-)
+# They differ from run to run, or say nothing of migrations.
+IRRELEVANT_SETTINGS = {"DATABASES", "SECRET_KEY", "SECRET_KEY_FALLBACKS"}
+
+# A migration that reads a file may change though none of the sources does.
+READS_FILES = re.compile(rb"\bopen\(|\.read_text\(|\.read_bytes\(|\bget_data\(")
 
 
 def is_clean() -> bool:
@@ -40,14 +40,7 @@ def is_clean() -> bool:
             and note["migrations"] == _migrations()
             and all(_is_same(file, stamp) for file, stamp in note["stamps"].items())
         )
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ):
+    except Exception:  # there is no note, or it is damaged in some way
         return False
 
 
@@ -63,6 +56,8 @@ def remember(modules: Iterable[str]) -> None:
     if path is None or sys.dont_write_bytecode:
         return
     migrations = _migrations()
+    if any(READS_FILES.search(Path(file).read_bytes()) for file in migrations):
+        return
     sources = {getattr(sys.modules.get(name), "__file__", None) for name in modules}
     files = {*migrations, *(source for source in sources if source)}
     try:
@@ -109,10 +104,20 @@ def _key() -> str:
         django.VERSION,
         syzygy_like.__version__,
         *(database.get("ENGINE") for database in settings.DATABASES.values()),
-        *((name, getattr(settings, name, "unset")) for name in RELEVANT_SETTINGS),
+        importlib.util.find_spec("sqlglot") is None,
+        *((name, getattr(settings, name, "unset")) for name in conf.ALL),
+        *_settings(),
     ):
         digest.update(repr(part).encode())
     return digest.hexdigest()
+
+
+def _settings() -> Iterator[tuple[str, str]]:
+    """Yield the settings that are plain values: a migration may read any of them."""
+    for name in sorted(dir(settings)):
+        if name.isupper() and name not in IRRELEVANT_SETTINGS:
+            with contextlib.suppress(TypeError, ValueError, RecursionError):
+                yield name, json.dumps(getattr(settings, name), sort_keys=True)
 
 
 def _migrations() -> list[str]:

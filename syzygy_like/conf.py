@@ -29,6 +29,7 @@ class Fault(enum.Enum):
     NO_STAGE = enum.auto()
     NO_SUCH_APP = enum.auto()
     NO_SUCH_MIGRATION = enum.auto()
+    NO_BOOLEAN = enum.auto()
 
 
 @dataclasses.dataclass(eq=False)
@@ -53,7 +54,7 @@ def baseline() -> dict[str, str]:
 
 def skips_blocked() -> bool:
     """Tell whether what is blocked is left out, rather than an error."""
-    return bool(getattr(settings, SKIP_BLOCKED, False))
+    return getattr(settings, SKIP_BLOCKED, False) is True
 
 
 def invalid_settings(loader: MigrationLoader) -> Iterator[InvalidSettingError]:
@@ -84,6 +85,9 @@ def invalid_values() -> Iterator[InvalidSettingError]:
         value = getattr(settings, setting, None) or {}
         if not isinstance(value, Mapping):
             yield InvalidSettingError(setting, Fault.NO_MAPPING, value=value)
+    skips = getattr(settings, SKIP_BLOCKED, False)
+    if not isinstance(skips, bool):
+        yield InvalidSettingError(SKIP_BLOCKED, Fault.NO_BOOLEAN, value=skips)
     for setting in (OVERRIDE, FALLBACK):
         for key, stage in mapping(setting).items():
             if not (isinstance(stage, Stage) and stage):
@@ -104,7 +108,10 @@ def _invalid_key(
             key,
             candidates=tuple(sorted(loader.migrated_apps)),
         )
-    elif name and (app_label, name) not in loader.disk_migrations:
+    elif (name or setting == BASELINE) and (
+        app_label,
+        name,
+    ) not in loader.disk_migrations:
         names = (name for label, name in loader.disk_migrations if label == app_label)
         yield InvalidSettingError(
             setting, Fault.NO_SUCH_MIGRATION, key, candidates=tuple(sorted(names))

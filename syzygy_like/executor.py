@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import contextlib
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Protocol
 
-from django.db import DatabaseError
 from django.db.migrations import Migration
 from django.db.migrations.exceptions import (
     InvalidMigrationPlan,
@@ -25,12 +25,17 @@ Plan = list[tuple[Migration, bool]]
 
 
 class MigrationFailedError(Exception):
-    """The database refused a migration."""
+    """
+    A migration could not be applied, or unapplied.
 
-    def __init__(self, migration: Migration, error: DatabaseError):
-        super().__init__(migration, error)
+    ``is_whole`` tells whether nothing of it is left in the database.
+    """
+
+    def __init__(self, migration: Migration, error: Exception, is_whole: bool):
+        super().__init__(migration, error, is_whole)
         self.migration = migration
         self.error = error
+        self.is_whole = is_whole
 
 
 class Staging(Protocol):
@@ -43,6 +48,7 @@ class Staging(Protocol):
 
     stage: Stage
     plan: StagedPlan
+    fake_initial: bool
 
     def accept(self) -> Iterable[Placement]: ...
 
@@ -88,18 +94,29 @@ class StagedExecutor(MigrationExecutor):
         backwards = _is_backwards(plan)
         history = self.history
         migrations = [migration for migration, _ in plan]
-        tracker = history.at(history.applied)
+        there = [] if backwards else self._already_there(migrations)
+        tracker = history.at([*history.applied, *there])
         start = tracker.world
         if backwards:
             steps = history.backwards(migrations)
         else:
-            steps = history.forwards(tracker, migrations)
+            steps = history.forwards(tracker, migrations, there)
         parents = self._edges(migrations, backwards)
         policy = policies.current()
         if self.staging.stage is Stage.PRE_DEPLOY:
             return plan_pre_deploy(steps, start, parents, policy)
         held = {} if backwards else held_migrations(self.loader, migrations)
         return plan_post_deploy(steps, start, parents, policy, held)
+
+    def _already_there(self, migrations: Collection[Migration]) -> list[Key]:
+        """Return the migrations that --fake-initial would find applied."""
+        if not self.staging.fake_initial:
+            return []
+        return [
+            (each.app_label, each.name)
+            for each in migrations
+            if self.detect_soft_applied(None, each)[0]
+        ]
 
     @property
     def history(self) -> History:
@@ -147,20 +164,25 @@ class StagedExecutor(MigrationExecutor):
         fake: bool = False,
         fake_initial: bool = False,
     ) -> Any:
-        """Apply a migration. Raises MigrationFailedError if the database refuses."""
-        try:
+        """Apply a migration. Raises MigrationFailedError if that fails."""
+        with self._failing(migration):
             return super().apply_migration(state, migration, fake, fake_initial)
-        except DatabaseError as error:
-            raise MigrationFailedError(migration, error) from error
 
     def unapply_migration(
         self, state: Any, migration: Migration, fake: bool = False
     ) -> Any:
-        """Undo a migration. Raises MigrationFailedError if the database refuses."""
-        try:
+        """Undo a migration. Raises MigrationFailedError if that fails."""
+        with self._failing(migration):
             return super().unapply_migration(state, migration, fake)
-        except DatabaseError as error:
-            raise MigrationFailedError(migration, error) from error
+
+    @contextlib.contextmanager
+    def _failing(self, migration: Migration) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            rolls_back = self.connection.features.can_rollback_ddl
+            is_whole = bool(rolls_back and migration.atomic)
+            raise MigrationFailedError(migration, error, is_whole) from error
 
 
 def _check_reversible(migration: Migration) -> None:

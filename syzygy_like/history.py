@@ -176,9 +176,23 @@ class History:
         explanation = explain(migration, tracker, self.database.reader)
         return dataclasses.replace(explanation, followers=tuple(followers))
 
-    def forwards(self, tracker: Tracker, migrations: Iterable[Migration]) -> list[Step]:
-        """Apply migrations to a tracked state and return what they do."""
-        return [self.read(tracker, each) for each in migrations]
+    def forwards(
+        self,
+        tracker: Tracker,
+        migrations: Iterable[Migration],
+        there: Collection[Key] = (),
+    ) -> list[Step]:
+        """
+        Apply migrations to a tracked state and return what they do.
+
+        Those that are ``there`` already, though not recorded, do nothing.
+        """
+        return [
+            Step(each)
+            if (each.app_label, each.name) in there
+            else self.read(tracker, each)
+            for each in migrations
+        ]
 
     def backwards(self, migrations: Collection[Migration]) -> list[Step]:
         """Return what unapplying applied migrations does, in the order given."""

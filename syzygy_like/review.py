@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import importlib.util
 import inspect
 import sys
 from collections.abc import Collection, Iterator, Sequence
@@ -167,11 +170,17 @@ class Review:
 
 
 def _imported(migration: Migration) -> Iterator[str]:
-    """Yield the modules of what a migration's file imports."""
-    for value in vars(sys.modules[type(migration).__module__]).values():
-        name = getattr(value, "__module__", None) or getattr(value, "__name__", None)
-        if isinstance(name, str):
-            yield name
+    """Yield the modules that a migration's file imports."""
+    module = sys.modules[type(migration).__module__]
+    with contextlib.suppress(OSError, SyntaxError, TypeError):
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                name = "." * node.level + (node.module or "")
+                source = importlib.util.resolve_name(name, module.__package__)
+                yield source
+                yield from (f"{source}.{alias.name}" for alias in node.names)
 
 
 def _parts(operation: Operation) -> Iterator[type]:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connections
 from django.db.migrations.exceptions import (
@@ -33,9 +34,12 @@ MESSAGES: dict[type[Exception], Callable[[Any], str]] = {
     IrreversibleError: lambda error: str(error),
     InvalidMigrationPlan: lambda error: str(error.args[0]),
     InvalidStageError: settings.invalid_stage,
-    MigrationFailedError: lambda error: plans.failed(error.migration, error.error),
+    MigrationFailedError: lambda error: plans.failed(
+        error.migration, error.error, error.is_whole
+    ),
     UnloadableError: settings.unloadable,
     conf.InvalidSettingError: settings.invalid_setting,
+    Error: plans.refused,
 }
 
 
@@ -63,7 +67,8 @@ class StagedMigrate:
         self.stage = stage
         self.options = options
         self.plan = StagedPlan()
-        self.skips_blocked = options["skip_blocked"] or conf.skips_blocked()
+        self.fake_initial = bool(options["fake_initial"])
+        self.skips_blocked = options.get("skip_blocked") or conf.skips_blocked()
         self.executor: StagedExecutor
 
     def run(self, handle: Callable[..., Any]) -> None:
@@ -74,7 +79,8 @@ class StagedMigrate:
             if isinstance(error, MigrationFailedError) and self.options["verbosity"]:
                 # Django has written "Applying shop.0002_name..." and no newline.
                 self.command.stdout.write(" FAILED", self.command.style.ERROR)
-            raise CommandError(MESSAGES[type(error)](error)) from error
+            say = next(MESSAGES[kind] for kind in MESSAGES if isinstance(error, kind))
+            raise CommandError(say(error)) from error
 
     def _run(self, handle: Callable[..., Any]) -> None:
         planning, checking = self.options["plan"], self.options["check_unapplied"]
@@ -152,5 +158,5 @@ def connect(alias: str) -> None:
     connection = connections[alias]
     try:
         connection.ensure_connection()
-    except Error as error:
+    except (Error, ImproperlyConfigured) as error:
         raise CommandError(plans.unreachable(alias, error)) from error

@@ -177,3 +177,32 @@ def test_nothing_else_is_left_behind(shop):
     names = {path.name for path in note(shop).parent.iterdir()}
     tag = sys.implementation.cache_tag
     assert names == {f"site_settings.{tag}.pyc", note(shop).name}
+
+
+def test_a_setting_of_a_projects_own_makes_the_note_void(shop):
+    assert reviews(shop, settings="SHOP_SCALE = 1 ")
+    assert reviews(shop, settings="SHOP_SCALE = 2  ")
+    assert not reviews(shop, settings="SHOP_SCALE = 2  ")
+
+
+def test_a_constant_that_a_migration_imports_makes_the_note_void(shop):
+    constants = shop.folder / "shop" / "constants.py"
+    constants.write_text("NULL = True\n")
+    text = CUSTOM.replace(
+        "from shop.fields", "from shop.constants import NULL\nfrom shop.fields"
+    )
+    shop.write_source("shop", "0002_cost", text.replace("null=True", "null=NULL"))
+    assert reviews(shop)
+    assert not reviews(shop)
+    constants.write_text("NULL = 1 > 0\n")
+    assert reviews(shop)
+
+
+def test_no_note_is_written_of_migrations_that_read_files(shop):
+    sql = shop.folder / "shop" / "noop.sql"
+    sql.write_text("SELECT 1")
+    read = f"migrations.RunSQL(open({str(sql)!r}).read()),"
+    field = 'migrations.AddField("order", "cost", MoneyField(null=True)),'
+    shop.write_source("shop", "0002_cost", CUSTOM.replace(field, read))
+    assert reviews(shop)
+    assert not note(shop).exists()

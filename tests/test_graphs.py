@@ -125,6 +125,7 @@ def graphs(draw: Draw) -> dict[tuple[str, str], Any]:
 
 
 class Staging:
+    fake_initial = False
     """Applies what is ready, whatever is blocked."""
 
     def __init__(self, stage):

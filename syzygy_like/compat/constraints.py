@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from syzygy_like.compat.evaluation import Unknown, constant, passes
 from syzygy_like.compat.problems import Comparison, Problem, rule
 from syzygy_like.schema import Constraint, Table
 
@@ -20,7 +22,7 @@ def stricter_unique(pair: Comparison) -> Iterator[Problem]:
 def stricter_check(pair: Comparison) -> Iterator[Problem]:
     """The code writes rows that a check constraint of the database rejects."""
     for constraint in _unknown(pair, "check"):
-        if not (_never_read(pair, constraint) or _never_null(pair, constraint)):
+        if not _lets_pass(pair, constraint):
             yield pair.problem("stricter-check", detail=_name(constraint))
 
 
@@ -91,27 +93,31 @@ def _always_distinct(pair: Comparison, constraint: Constraint) -> bool:
     return constraint.nulls_distinct and _has_null(pair, constraint)
 
 
-def _never_read(pair: Comparison, constraint: Constraint) -> bool:
-    """
-    Tell whether a check reads nothing but columns that the code leaves out.
-
-    They are NULL, of which a check makes no failure (PostgreSQL, "Check
-    Constraints"), or a default that the rows which exist had to pass as well.
-    """
-    columns = constraint.columns
-    if not columns or not columns <= pair.unwritten.keys():
-        return False
-    if any(pair.unwritten[name].generated for name in columns):
-        return False  # It may be computed from columns that the code writes.
-    return not (constraint.tests_null and _has_null(pair, constraint))
+def _lets_pass(pair: Comparison, constraint: Constraint) -> bool:
+    """Tell whether a check surely accepts all rows that the code writes."""
+    if constraint.rule is None:  # read from SQL, of which only the columns are known
+        columns = [pair.unwritten.get(name) for name in constraint.columns]
+        return not constraint.tests_null and all(
+            column is not None and column.starts_null for column in columns
+        )
+    return passes(constraint.rule, _row(pair))
 
 
-def _never_null(pair: Comparison, constraint: Constraint) -> bool:
-    """Tell whether a check asks only for what the code has as NOT NULL anyway."""
+def _row(pair: Comparison) -> dict[str, Any]:
+    """Return what is known of the values in a row that the code inserts."""
     mine = pair.code.columns if pair.code else {}
-    return constraint.only_not_null and all(
-        name in mine and not mine[name].null for name in constraint.columns
-    )
+    row: dict[str, Any] = {
+        name: Unknown.ANY if column.null else Unknown.NOT_NULL
+        for name, column in mine.items()
+    }
+    for name, column in pair.unwritten.items():
+        if column.starts_null:
+            row[name] = None
+        elif column.default is not None:
+            row[name] = constant(column.default.value)
+        else:
+            row[name] = Unknown.ANY
+    return row
 
 
 def _name(constraint: Constraint) -> str:

@@ -20,6 +20,10 @@ def invalid_setting(problem: InvalidSettingError) -> str:
     """Say what is wrong with a setting."""
     if problem.fault is Fault.NO_MAPPING:
         return f"{problem.setting} is {problem.value!r}, which is no dictionary."
+    if problem.fault is Fault.NO_BOOLEAN:
+        return (
+            f"{problem.setting} is {problem.value!r}, which is neither True nor False."
+        )
     if problem.fault is Fault.NO_STAGE:
         key = f"[{problem.key!r}]" if problem.key is not None else ""
         return f"{problem.setting}{key} is {problem.value!r}, which is no stage."
@@ -31,6 +35,8 @@ def setting_hint(problem: InvalidSettingError) -> str:
     """Say how to mend a setting."""
     if problem.fault is Fault.NO_MAPPING:
         return f'Write it like {problem.setting} = {{"app_label": ...}}.'
+    if problem.fault is Fault.NO_BOOLEAN:
+        return "Use True or False. A word from the environment is always true."
     if problem.fault is Fault.NO_STAGE:
         return f"{_STAGES} from syzygy_like."
     return _did_you_mean(problem) or "Correct the name, or remove the key."

@@ -9,7 +9,7 @@ from django.db.migrations.state import ModelState
 from django.db.models.constraints import BaseConstraint
 from django.db.models.options import normalize_together
 
-from syzygy_like.schema.expressions import Columns, freeze, has_isnull, is_not_null
+from syzygy_like.schema.expressions import Columns, freeze
 from syzygy_like.schema.tables import Constraint
 from syzygy_like.schema.types import Field
 
@@ -51,6 +51,7 @@ def _of_constraint(constraint: BaseConstraint, names: Mapping[str, str]) -> Cons
         return _of_unique_constraint(constraint, names)
     columns = Columns(names)
     path, args, kwargs = constraint.deconstruct()
+    kind = _kind(path)
     rule = {
         name: arg
         for name, arg in kwargs.items()
@@ -63,11 +64,10 @@ def _of_constraint(constraint: BaseConstraint, names: Mapping[str, str]) -> Cons
         ]
     key = freeze((path, args, rule), columns)
     return Constraint(
-        _kind(path),
+        kind,
         frozenset(columns.used),
         key=key,
-        tests_null=has_isnull(rule),
-        only_not_null=is_not_null(rule.get("condition")),
+        rule=freeze(rule["condition"], columns) if kind == "check" else None,
         name=constraint.name,
     )
 
@@ -94,6 +94,7 @@ def _of_unique_constraint(
         condition=condition,
         nulls_distinct=constraint.nulls_distinct is not False,
         deferrable=constraint.deferrable is not None,
-        optional=bool(constraint.include) or constraint.nulls_distinct is not None,
+        optional=bool(getattr(constraint, "include", ()))
+        or constraint.nulls_distinct is not None,
         name=constraint.name,
     )

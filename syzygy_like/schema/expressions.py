@@ -70,21 +70,3 @@ def _freeze_deconstructible(value: Any, columns: Columns) -> Hashable:
             F(arg) if isinstance(arg, str) and arg in columns else arg for arg in args
         ]
     return (path, freeze(args, columns), freeze(kwargs, columns))
-
-
-def has_isnull(value: Any) -> bool:
-    """Tell whether a condition asks if something is NULL."""
-    return "isnull" in repr(value)
-
-
-def is_not_null(value: Any) -> bool:
-    """Tell whether a condition asks for no more than that something is not NULL."""
-    if not isinstance(value, Q) or value.negated or value.connector != Q.AND:
-        return False
-    return all(
-        isinstance(child, tuple)
-        and child[0].endswith("__isnull")
-        and child[0].count("__") == 1
-        and child[1] is False
-        for child in value.children
-    )

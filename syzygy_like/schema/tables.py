@@ -68,9 +68,8 @@ class Constraint:
 
     ``kind`` is "unique", "check", "exclusion" or the class of a constraint that is
     not known. ``columns`` are all that it reads, ``key`` what makes it what it is:
-    two constraints with the same key accept the same rows. ``only_not_null`` tells
-    of one that says no more than NOT NULL, ``optional`` of one that some databases do
-    not make at all.
+    two constraints with the same key accept the same rows; ``rule`` is the condition
+    of a check. ``optional`` is one that some databases do not make at all.
     """
 
     kind: str
@@ -80,7 +79,7 @@ class Constraint:
     nulls_distinct: bool = True
     deferrable: bool = False
     tests_null: bool = False
-    only_not_null: bool = False
+    rule: Hashable = None
     optional: bool = False
     name: str = dataclasses.field(default="", compare=False)
 

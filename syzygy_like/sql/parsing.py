@@ -19,6 +19,8 @@ DIALECTS = {
     "sqlite": "sqlite",
     "oracle": "oracle",
 }
+# MySQL and MariaDB execute what is in such comments ("Comments", in their manuals).
+EXECUTABLE_COMMENT = re.compile(r"/\*M?!")
 PLACEHOLDER = re.compile(r"%(?:(?P<percent>%)|(?:\((?P<name>\w+)\))?s)")
 
 
@@ -30,6 +32,8 @@ def parse(sql: Any, vendor: str) -> list[Any]:
     """
     if vendor not in DIALECTS:
         raise UnreadableError(vendor)
+    if vendor == "mysql" and EXECUTABLE_COMMENT.search(str(sql)):
+        raise UnreadableError("a comment that is executed")
     with _quiet():
         return [
             statement
