@@ -56,7 +56,8 @@ def remember(modules: Iterable[str]) -> None:
     if path is None or sys.dont_write_bytecode:
         return
     migrations = _migrations()
-    if any(READS_FILES.search(Path(file).read_bytes()) for file in migrations):
+    own = (file for file in migrations if not conf.is_installed(file))
+    if any(READS_FILES.search(Path(file).read_bytes()) for file in own):
         return
     sources = {getattr(sys.modules.get(name), "__file__", None) for name in modules}
     files = {*migrations, *(source for source in sources if source)}

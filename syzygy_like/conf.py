@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -55,6 +56,11 @@ def baseline() -> dict[str, str]:
 def skips_blocked() -> bool:
     """Tell whether what is blocked is left out, rather than an error."""
     return getattr(settings, SKIP_BLOCKED, False) is True
+
+
+def is_installed(path: str) -> bool:
+    """Tell whether a file was installed, by the folders of its path."""
+    return not {"site-packages", "dist-packages"}.isdisjoint(PurePath(path).parts)
 
 
 def invalid_settings(loader: MigrationLoader) -> Iterator[InvalidSettingError]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import PurePath
 
 from django.db.migrations import Migration
 
@@ -31,4 +30,4 @@ def is_third_party(migration: Migration) -> bool:
     """Tell whether the file of a migration was installed, not written here."""
     module = sys.modules.get(type(migration).__module__)
     path = getattr(module, "__file__", None) or ""
-    return not {"site-packages", "dist-packages"}.isdisjoint(PurePath(path).parts)
+    return conf.is_installed(path)

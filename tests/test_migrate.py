@@ -421,3 +421,40 @@ def test_a_data_migration_runs_before_the_deploy_unless_it_says_otherwise(
     assert shop.exit_code(*check, database=database) == 0
     shop.migrate("--post-deploy", database=database)
     assert applied(database)[1:] == ["shop.0002_data", "shop.0003_data"]
+
+
+def test_fake_initial_knows_what_the_old_code_has(project, database):
+    project.write("shop", "0001_initial", INITIAL, initial=True)
+    project.migrate(database=database)
+    project.migrate("shop", "zero", "--fake", database=database)
+    remove = migrations.RemoveField("order", "price")
+    project.write("shop", "0002_remove_price", remove)
+    out = project.migrate("--pre-deploy", "--fake-initial", database=database)
+    assert "Applying shop.0001_initial... FAKED" in out
+    assert "Deferred until after the deploy:\n  shop.0002_remove_price" in out
+    assert "price" in columns(database, "shop_order")
+
+
+@pytest.mark.databases("sqlite", "postgresql")
+def test_going_back_goes_by_the_reverse_sql(shop, database):
+    drop = "ALTER TABLE shop_order DROP COLUMN price"
+    shop.write("shop", "0002_harmless", migrations.RunSQL("SELECT 1", drop))
+    shop.migrate(database=database)
+    out = shop.migrate("shop", "0001", "--pre-deploy", database=database)
+    assert "Deferred until after the deploy:\n  shop.0002_harmless" in out
+    assert "price" in columns(database, "shop_order")
+
+
+@pytest.mark.databases("sqlite")
+def test_a_failing_function_is_named_without_a_traceback(shop, database):
+    source = (
+        "from django.db import migrations\n\n\n"
+        "def fail(apps, schema_editor):\n    1 / 0\n\n\n"
+        "class Migration(migrations.Migration):\n"
+        '    dependencies = [("shop", "0001_initial")]\n'
+        "    operations = [migrations.RunPython(fail)]\n"
+    )
+    shop.write_source("shop", "0002_fail", source)
+    message = refused(shop, "migrate", "--pre-deploy", database=database)
+    assert message.startswith("shop.0002_fail failed: ZeroDivisionError: division")
+    assert applied(database) == ["shop.0001_initial"]

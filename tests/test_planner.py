@@ -260,3 +260,30 @@ def test_a_model_that_moves_to_another_app_with_its_table_fits_any_stage():
         Stage.POST_DEPLOY,
     ]
     assert world_after([INITIAL], pending).code.tables.keys() == {"shop_order"}
+
+
+@pytest.mark.parametrize(
+    ("late", "early"),
+    [
+        (
+            migrations.AlterField(
+                "order", "price", models.IntegerField(null=True, unique=True)
+            ),
+            migrations.AlterField("order", "price", models.BigIntegerField(null=True)),
+        ),
+        (REMOVE, migrations.AddField("order", "price", models.TextField(null=True))),
+    ],
+)
+def test_branches_that_do_not_commute_keep_their_order(late, early):
+    pending = [migration("shop", "0002_b", late), migration("shop", "0002_a", early)]
+    parents = {each: [("shop", "0001")] for each in (("shop", "0002_a"),)}
+    staged = planned(plan_pre_deploy, [INITIAL], pending, parents)
+    second = staged.placements[1]
+    assert second.outcome is not READY
+    assert second.waits_for == (("shop", "0002_b"),)
+
+
+def test_what_has_to_run_before_the_deploy_is_blocked_behind_what_waits():
+    noop = migrations.RunPython(migrations.RunPython.noop)
+    fill = migration("shop", "0003", noop, stage=Stage.PRE_DEPLOY)
+    assert outcomes(plan_pre_deploy, REMOVE, fill) == [DEFERRED, BLOCKED]

@@ -12,6 +12,7 @@ from django.contrib.postgres.fields import DateTimeRangeField
 from django.db import models
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.models.functions import Coalesce, Lower
+from django.db.models.lookups import GreaterThan
 
 from syzygy_like.compat import RULES, errors, incompatibilities
 from syzygy_like.schema import schema
@@ -473,6 +474,25 @@ BROKEN = examples(
     ),
     Example(
         "stricter-check",
+        "a check that the default of a new field does not pass",
+        lambda: [order()],
+        lambda: [constrained(check(price__gte=1), price=integer(db_default=0))],
+    ),
+    Example(
+        "stricter-check",
+        "a check on NULL by a function",
+        lambda: [order()],
+        lambda: [
+            constrained(
+                models.CheckConstraint(
+                    condition=GreaterThan(Coalesce("price", 0), 0), name="check"
+                ),
+                price=integer(null=True),
+            )
+        ],
+    ),
+    Example(
+        "stricter-check",
         "a new field that a check requires",
         lambda: [order()],
         lambda: [constrained(check(price__isnull=False), price=integer(null=True))],
@@ -688,6 +708,12 @@ KEPT = examples(
         "a check that says NOT NULL where the code does",
         lambda: [order(price=integer())],
         lambda: [constrained(check(price__isnull=False), price=integer())],
+    ),
+    Example(
+        "stricter-check",
+        "a check that the default of a new field passes",
+        lambda: [order()],
+        lambda: [constrained(check(price__gte=0), price=integer(db_default=0))],
     ),
     Example(
         "stricter-check",

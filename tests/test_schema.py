@@ -9,7 +9,16 @@ from django.db import connections, models
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.models.functions import Now, Upper
 
-from syzygy_like.schema import ANYTHING, ColumnType, Constraint, Reference, schema
+from syzygy_like.compat import errors, incompatibilities
+from syzygy_like.schema import (
+    ANYTHING,
+    ColumnType,
+    Constraint,
+    Reference,
+    everywhere,
+    schema,
+)
+from syzygy_like.tracking import TrackedState, Tracker
 from tests.exercise import build
 from tests.vocabulary import Amount, Code
 
@@ -450,3 +459,31 @@ def test_the_database_has_the_same_tables_and_columns(database):
             assert {each.name for each in described} == set(found.columns)
             key = connection.introspection.get_primary_key_columns(cursor, name)
             assert set(key) == set(found.primary_key)
+
+
+def test_a_unique_constraint_that_some_databases_leave_out_implies_no_other():
+    covering = models.UniqueConstraint(fields=["name"], include=["id"], name="u")
+    key = ("id", models.BigAutoField(primary_key=True))
+    fields = [key, ("name", models.CharField(max_length=9))]
+    tables = []
+    for options, unique in (({"constraints": [covering]}, False), ({}, True)):
+        own = [key, ("name", models.CharField(max_length=9, unique=unique))]
+        state = ProjectState()
+        state.add_model(ModelState("shop", "Order", own if unique else fields, options))
+        tables.append(schema(state))
+    assert {each.rule for each in errors(incompatibilities(*tables))} == {
+        "stricter-unique"
+    }
+
+
+@pytest.mark.parametrize("app_label", ["report", "stats"])
+def test_an_unmanaged_model_does_not_hide_the_table_of_another(app_label):
+    key = ("id", models.BigAutoField(primary_key=True))
+    view = {"managed": False, "db_table": "shop_order"}
+    state = TrackedState()
+    state.add_model(ModelState("shop", "Order", [key]))
+    state.add_model(ModelState(app_label, "Row", [key], view))
+    tracker = Tracker(state, everywhere)
+    tracker.settle()
+    for found in (tracker.world.code, schema(state)):
+        assert not found.tables["shop_order"].external

@@ -724,3 +724,7 @@ def test_schema_stays_as_it_was():
     read("ALTER TABLE t DROP a; DROP TABLE u")
     assert before == SCHEMA
     assert SCHEMA.tables["t"].columns["b"].type != ANYTHING
+
+
+def test_a_comment_that_mysql_executes_is_not_taken_for_one():
+    assert read("/*!50003 ALTER TABLE t DROP COLUMN a */", M) is None
