@@ -71,6 +71,11 @@ class Database:
         return read_sql(operation, schema, connections[self.alias].vendor)
 
     @property
+    def unsigned(self) -> bool:
+        """Whether positive integers use the bit of the sign for values."""
+        return connections[self.alias].vendor == "mysql"
+
+    @property
     def reader(self) -> Reader:
         """A reader of what operations do to this database."""
         return Reader(self.read_sql, self.permits)
@@ -149,7 +154,7 @@ class History:
     def at(self, keys: Iterable[Key]) -> Tracker:
         """Return the world after migrations, taken as applied as they stand."""
         state = TrackedState(real_apps=set(self.loader.unmigrated_apps))
-        tracker = Tracker(state, self.database.has)
+        tracker = Tracker(state, self.database.has, self.database.unsigned)
         for key in keys:
             self.skip(tracker, key)
         tracker.settle()

@@ -94,10 +94,11 @@ class Tracker:
     told what operations do to it.
     """
 
-    def __init__(self, state: TrackedState, presence: Presence):
+    def __init__(self, state: TrackedState, presence: Presence, unsigned: bool = False):
         self.state = state
         self.presence = presence
-        self._builder = Builder(state, presence)
+        self.unsigned = unsigned
+        self._builder = Builder(state, presence, unsigned)
         self._tables: dict[ModelKey, dict[str, Table]] = {}
         self._owners: dict[str, list[ModelKey]] = defaultdict(list)
         self._code: dict[str, Table] = {}
@@ -109,7 +110,8 @@ class Tracker:
         """Return a tracker of a copy of the state, which goes its own way."""
         self.settle()
         models = {key: model.clone() for key, model in self.state.models.items()}
-        copy = Tracker(TrackedState(models, self.state.real_apps), self.presence)
+        state = TrackedState(models, self.state.real_apps)
+        copy = Tracker(state, self.presence, self.unsigned)
         copy.state.touched.clear()
         copy._tables = dict(self._tables)
         copy._dependents.update({k: set(v) for k, v in self._dependents.items()})

@@ -178,6 +178,7 @@ def test_e003_a_delay_that_is_none(shop):
         ("MIGRATION_STAGES_FALLBACK", {"shop": Stage(0)}, "which is no stage."),
         ("MIGRATION_STAGES_OVERRIDE", ["shop"], "is ['shop'], which is no dictionary."),
         ("MIGRATION_STAGES_BASELINE", "shop", "is 'shop', which is no dictionary."),
+        ("MIGRATION_STAGES_SKIP_BLOCKED", "false", "is 'false', which is neither"),
         (
             "MIGRATION_THIRD_PARTY_STAGES_FALLBACK",
             "pre",

@@ -458,3 +458,18 @@ def test_a_failing_function_is_named_without_a_traceback(shop, database):
     message = refused(shop, "migrate", "--pre-deploy", database=database)
     assert message.startswith("shop.0002_fail failed: ZeroDivisionError: division")
     assert applied(database) == ["shop.0001_initial"]
+
+
+@pytest.mark.databases("mysql", "postgresql")
+def test_positive_integers_of_mysql_have_twice_the_range(project, database):
+    field = models.PositiveIntegerField(default=1)
+    project.write("shop", "0001_initial", order(("count", field)))
+    project.migrate(database=database)
+    signed = migrations.AlterField("order", "count", models.IntegerField(default=1))
+    project.write("shop", "0002_signed", signed)
+    if database == "postgresql":
+        out = project.migrate("--pre-deploy", database=database)
+        assert "Applying shop.0002_signed... OK" in out
+    else:
+        message = refused(project, "migrate", "--pre-deploy", database=database)
+        assert "[narrower-type]" in message

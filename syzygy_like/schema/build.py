@@ -37,9 +37,19 @@ def everywhere(model_state: ModelState) -> bool:
 
 
 class Builder:
-    """Builds the tables of models of one project state."""
+    """
+    Builds the tables of models of one project state.
 
-    def __init__(self, state: ProjectState, presence: Presence = everywhere):
+    Positive integers of MySQL and MariaDB are ``unsigned``, with twice the range.
+    """
+
+    def __init__(
+        self,
+        state: ProjectState,
+        presence: Presence = everywhere,
+        unsigned: bool = False,
+    ):
+        self.unsigned = unsigned
         self.models = cast("Mapping[ModelKey, ModelState]", state.models)
         self.presence = presence
         self.consulted: set[ModelKey] = set()
@@ -117,7 +127,10 @@ class Builder:
             return self._foreign_key(model, name, field)
         # Fields are never changed, other ones take their place: see ModelState.
         if (id(field), name) not in self._columns:
-            self._columns[id(field), name] = (field, column_of(name, field))
+            column = column_of(name, field)
+            if column is not None and self.unsigned:
+                column = dataclasses.replace(column, type=column.type.unsigned())
+            self._columns[id(field), name] = (field, column)
         return self._columns[id(field), name][1]
 
     def _foreign_key(self, model: ModelState, name: str, field: Field) -> Column | None:

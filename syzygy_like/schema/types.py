@@ -113,6 +113,12 @@ class ColumnType:
             and _at_least(self.places, other.places)
         )
 
+    def unsigned(self) -> ColumnType:
+        """Return the type where integers without a sign use that bit for values."""
+        if self.family == "integer" and self.low == 0 and self.high is not None:
+            return dataclasses.replace(self, high=2 * self.high + 1)
+        return self
+
     def __str__(self) -> str:
         if self.item is not None:
             return f"array of {self.item}"
