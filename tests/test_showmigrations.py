@@ -95,7 +95,7 @@ def test_json(shop, database):
     found = shown(shop, database=database)
     assert list(found) == ["0001_initial", "0002_cost", "0003_remove_price"]
     assert found["0001_initial"]["app"] == "shop"
-    assert datetime.datetime.fromisoformat(found["0001_initial"]["applied"]) == moment
+    assert parse_datetime(found["0001_initial"]["applied"]) == moment
     waiting = dict(found["0002_cost"])
     assert parse_datetime(waiting.pop("waits_since")) == moment
     assert waiting == {
