@@ -384,7 +384,7 @@ def check(draw: Draw, model: ModelState, vendor: str) -> None:
             models.Q(**{f"{name}__gte": 1}),
             models.Q(**{f"{name}__lte": 50}),
             models.Q(**{f"{name}__isnull": False}),
-            models.Q(**{f"{name}__gte": 1}) | models.Q(**{f"{other}__lte": 50}),
+            models.Q(**{f"{name}__gte": 1}) | models.Q(**{f"{other}__gte": 1}),
         ]
         if name != other:
             conditions.append(models.Q(**{f"{name}__lte": models.F(other)}))
