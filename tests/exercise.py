@@ -379,8 +379,7 @@ def relate(rows: Rows, row: models.Model, field: models.ManyToManyField) -> None
     if manager.exists():
         raise WrongRead(f"{field.name}: rows that were removed are still there")
     if not field.remote_field.db_constraint:
-        nowhere = final(field.related_model._meta.pk)
-        manager.add(values.highest(nowhere, 0))
+        manager.add(values.nowhere(final(field.related_model._meta.pk)))
         connections[rows.alias].check_constraints()
         manager.through._base_manager.using(rows.alias).all().delete()
 

@@ -116,7 +116,7 @@ class Rows:
         if field.null and fill is sparse:
             return
         if fill is highest and not field.db_constraint:
-            setattr(row, field.attname, values.highest(final(field), 0))
+            setattr(row, field.attname, values.nowhere(final(field)))
             return
         try:
             if path.count(target) > 1:

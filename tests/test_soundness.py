@@ -125,9 +125,19 @@ def certain(problem: Problem, code: Schema, database: Schema) -> bool:
     if problem.rule == "missing-default":
         # Where NULL is allowed it takes the place of the default.
         return not theirs.columns[problem.column].null
+    if mine and refers_to_itself(mine, problem.column):
+        # Rows that refer to rows of their own table are tried with everyday values
+        # only: the row to refer to comes first, and it refers to none.
+        return False
     if problem.rule in ("stricter-unique", "stricter-check"):
         return not needs_proof(mine, theirs)
     return True
+
+
+def refers_to_itself(table: Table, name: str) -> bool:
+    column = table.columns.get(name)
+    reference = column.reference if column else None
+    return reference is not None and reference.table == table.name
 
 
 def needs_proof(mine: Table, theirs: Table) -> bool:

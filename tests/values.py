@@ -49,6 +49,12 @@ def lowest(field: models.Field, number: int) -> Any:
     return make() if make else typical(field, number)
 
 
+def nowhere(field: models.Field) -> Any:
+    """Return a key that no row has, not even one with the largest key."""
+    key = highest(field, 0)
+    return key - 1 if isinstance(key, int) else key
+
+
 def highest(field: models.Field, number: int) -> Any:
     """Return the largest value that a field takes, a typical one if none is."""
     kind = field.get_internal_type()
