@@ -1,9 +1,10 @@
 """
-The one place where Django is changed: the executor that its migrate command uses.
+The one place where Django is changed: the classes that its commands name.
 
 ``migrate.Command.handle`` names the global ``MigrationExecutor`` and leaves no hook.
 An attribute ``executor_class`` is proposed for it (django/new-features#164); where
-Django has that, nothing is done here.
+Django has that, nothing is done here. ``makemigrations`` in the same way names
+``MigrationWriter``.
 """
 
 from __future__ import annotations
@@ -12,71 +13,80 @@ import contextlib
 import contextvars
 import threading
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
-from django.core.management.commands import migrate as migrate_module
-from django.db.migrations.executor import MigrationExecutor
+from django.core.management.commands import makemigrations, migrate
 
-ExecutorFactory = Callable[..., MigrationExecutor]
-
-migrate: Any = migrate_module
-
-_current: contextvars.ContextVar[ExecutorFactory | None] = contextvars.ContextVar(
-    "executor", default=None
-)
-_lock = threading.Lock()
-_users = 0
-_original: Any = None
+Factory = Callable[..., Any]
 
 
-def _make_executor(*args: Any, **kwargs: Any) -> MigrationExecutor:
-    """Make the executor of whoever asks; others get what they would have got."""
-    executor: MigrationExecutor = (_current.get() or _original)(*args, **kwargs)
-    return executor
+class Replacement:
+    """A global of one of Django's modules that is replaced for a while."""
 
+    def __init__(self, module: ModuleType, name: str):
+        self.module = module
+        self.name = name
+        self._current: contextvars.ContextVar[Factory | None] = contextvars.ContextVar(
+            name, default=None
+        )
+        self._lock = threading.Lock()
+        self._users = 0
+        self._original: Any = None
 
-@contextlib.contextmanager
-def executor(command: Any, factory: ExecutorFactory) -> Iterator[None]:
-    """
-    Let a migrate command make its executor by a factory, in this thread only.
+    @contextlib.contextmanager
+    def by(self, factory: Factory) -> Iterator[None]:
+        """
+        Let a factory stand in for the global, in this thread only.
 
-    Commands in other threads are not affected, whichever leaves first.
-    """
-    if hasattr(migrate.Command, "executor_class"):
-        with _attribute(command, factory):
+        Others get what they would have got, whichever thread leaves first.
+        """
+        token = self._current.set(factory)
+        self._enter()
+        try:
             yield
-        return
-    token = _current.set(factory)
-    _enter()
-    try:
-        yield
-    finally:
-        _leave()
-        _current.reset(token)
+        finally:
+            self._leave()
+            self._current.reset(token)
+
+    def _make(self, *args: Any, **kwargs: Any) -> Any:
+        return (self._current.get() or self._original)(*args, **kwargs)
+
+    def _enter(self) -> None:
+        with self._lock:
+            if self._users == 0:
+                self._original = getattr(self.module, self.name)
+                setattr(self.module, self.name, self._make)
+            self._users += 1
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                setattr(self.module, self.name, self._original)
+
+
+EXECUTOR = Replacement(migrate, "MigrationExecutor")
+WRITER = Replacement(makemigrations, "MigrationWriter")
+
+
+def executor(command: Any, factory: Factory) -> contextlib.AbstractContextManager[None]:
+    """Let a migrate command make its executor by a factory, in this thread only."""
+    if hasattr(migrate.Command, "executor_class"):
+        return _attribute(command, factory)
+    return EXECUTOR.by(factory)
+
+
+def writer(factory: Factory) -> contextlib.AbstractContextManager[None]:
+    """Let makemigrations write by a factory's writer, in this thread only."""
+    return WRITER.by(factory)
 
 
 @contextlib.contextmanager
-def _attribute(command: Any, factory: ExecutorFactory) -> Iterator[None]:
+def _attribute(command: Any, factory: Factory) -> Iterator[None]:
     own = command.executor_class
     command.executor_class = factory
     try:
         yield
     finally:
         command.executor_class = own
-
-
-def _enter() -> None:
-    global _users, _original
-    with _lock:
-        if _users == 0:
-            _original = migrate.MigrationExecutor
-            migrate.MigrationExecutor = _make_executor
-        _users += 1
-
-
-def _leave() -> None:
-    global _users
-    with _lock:
-        _users -= 1
-        if _users == 0:
-            migrate.MigrationExecutor = _original

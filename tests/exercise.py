@@ -89,13 +89,18 @@ def build(apps: Apps, alias: str) -> None:
             editor.create_model(model)
 
 
-def populate(apps: Apps, alias: str, fills: Sequence[Fill] = (typical, sparse)) -> int:
+def populate(
+    apps: Apps,
+    alias: str,
+    fills: Sequence[Fill] = (typical, sparse),
+    start: int = 1,
+) -> int:
     """
     Write rows of each model, by the code that the tables were made for.
 
     Return the number of the next row.
     """
-    rows = Rows(alias)
+    rows = Rows(alias, start)
     for model, fill in itertools.product(tables(apps, alias), fills):
         try:
             with transaction.atomic(using=alias):
@@ -285,7 +290,7 @@ def repetitions(model: Model) -> Iterator[Action]:
     everything = list(written_fields(model))
     shared = [
         *itertools.combinations(everything, 1),
-        *itertools.combinations(fields, 2),
+        *itertools.combinations(everything, 2),
     ]
     for several in (*shared, tuple(fields)):
         names = ", ".join(field.name for field in several)

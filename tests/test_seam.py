@@ -94,7 +94,7 @@ def test_an_error_leaves_nothing_behind():
         seam.executor(migrate.Command(), made("one")),
     ):
         raise ZeroDivisionError
-    assert seam._users == 0
+    assert seam.EXECUTOR._users == 0
 
 
 def test_somebody_elses_change_is_put_back(monkeypatch):

@@ -119,7 +119,7 @@ class Builder:
                 auto_field = import_string(settings.DEFAULT_AUTO_FIELD)
                 yield "id", auto_field(primary_key=True)
         yield from fields.items()
-        if model.options.get("order_with_respect_to"):
+        if model.options.get("order_with_respect_to") and "_order" not in fields:
             yield "_order", models.IntegerField()
 
     def _column(self, model: ModelState, name: str, field: Field) -> Column | None:

@@ -1,0 +1,115 @@
+"""A run of makemigrations that splits what has to be split."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.db import DEFAULT_DB_ALIAS
+from django.db.migrations import Migration
+from django.db.migrations.loader import MigrationLoader
+
+from syzygy_like import seam
+from syzygy_like.authoring import backends
+from syzygy_like.authoring.writing import StagedWriter
+from syzygy_like.autodetector import Choice, bridging
+from syzygy_like.bridge import NoBridgeError, Omission
+from syzygy_like.history import AnyDatabase, History
+from syzygy_like.messages import bridges
+from syzygy_like.release import Changes, Release, ordered
+from syzygy_like.release.renames import Rename
+from syzygy_like.resolver import declared_stage, infer
+from syzygy_like.schema import Presence
+
+ATTEMPTS = 3
+# As Django exits where somebody prefers to change models.py first.
+QUIT = 3
+
+
+class Authoring:
+    """Answers what the autodetector asks, by asking whoever runs the command."""
+
+    def __init__(self, command: Any, options: dict[str, Any]):
+        self.command = command
+        self.asks = options["interactive"] and not (
+            options["dry_run"] or options["check_changes"]
+        )
+        self.presence: Presence = AnyDatabase(DEFAULT_DB_ALIAS).has
+
+    @property
+    def omission(self) -> Omission:
+        """What the databases can fill in."""
+        return backends.omission()
+
+    @contextlib.contextmanager
+    def splitting(self) -> Iterator[None]:
+        """Let the command split changes, and write what that takes."""
+        command = self.command
+        command.autodetector = bridging(command.autodetector, self)
+        try:
+            with seam.writer(StagedWriter):
+                yield
+        finally:
+            del command.autodetector
+
+    def choose(self, rename: Rename) -> Choice:
+        """Return what becomes of a rename; exit where models.py comes first."""
+        choice = self._choice(rename)
+        if choice is None:
+            raise CommandError(bridges.keep(rename), returncode=QUIT)
+        if choice is Choice.RENAME:
+            self.command.log(self.command.style.WARNING(bridges.renamed_anyway(rename)))
+        return choice
+
+    def _choice(self, rename: Rename) -> Choice | None:
+        """Return a choice, None to keep the name in the database."""
+        choices = [None, Choice.COPY, Choice.RENAME]
+        if not rename.is_field:
+            choices.remove(Choice.COPY)
+        if not self.asks:
+            return Choice.COPY if rename.is_field else None
+        self.command.log(bridges.question(rename))
+        for number, text in enumerate(bridges.choices(rename), start=1):
+            self.command.log(f" {number}) {text}")
+        for _ in range(ATTEMPTS):
+            answer = self._ask("Select an option [1]: ") or "1"
+            if answer.isdecimal() and 1 <= int(answer) <= len(choices):
+                return choices[int(answer) - 1]
+        return None
+
+    def give_up(self, error: NoBridgeError, release: Release) -> None:
+        """Return if the change is to be made without a bridge, exit if not."""
+        text = bridges.no_bridge(error, release)
+        if not self.asks:
+            raise CommandError(text, returncode=QUIT)
+        self.command.log(self.command.style.WARNING(text))
+        question = "Make it in one migration all the same? Queries will fail. [y/N] "
+        if not self._ask(question).lower().startswith("y"):
+            sys.exit(QUIT)
+
+    def _ask(self, question: str) -> str:
+        """Return an answer, an empty one where there is nobody to give it."""
+        self.command.log_output.write(question, ending="")
+        try:
+            return input().strip()
+        except EOFError:
+            return ""
+
+
+def stages(changes: Changes) -> dict[Migration, str]:
+    """Return the stage of each migration that is about to be written."""
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    history = History(loader, AnyDatabase(DEFAULT_DB_ALIAS))
+    tracker = history.at(history.plan)
+    found = {}
+    for migration in ordered(changes):
+        tracker.settle()
+        world = tracker.world
+        declared = declared_stage(migration)
+        step = history.read(tracker, migration)
+        stage = declared or infer(step, world).stage
+        found[migration] = stage.label if stage else "fits no stage"
+    return found

@@ -1,0 +1,44 @@
+"""Writes migrations to files, with what Django's writer leaves no place for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from django.db.migrations import RunPython
+from django.db.migrations.writer import MigrationWriter
+
+from syzygy_like.release.snippets import Snippet
+from syzygy_like.stages import Stage
+
+_CLASS = "\n\nclass Migration("
+
+
+class StagedWriter(MigrationWriter):
+    """Writes the functions of a migration above it, and its stage if it has one."""
+
+    def as_string(self) -> str:
+        """Return the text of the file."""
+        text = super().as_string()
+        for source in dict.fromkeys(each.source for each in self._snippets()):
+            text = text.replace(_CLASS, f"\n\n{source}{_CLASS}", 1)
+        stage = getattr(self.migration, "stage", None)
+        return _with_stage(text, stage) if stage else text
+
+    def _snippets(self) -> Iterator[Snippet]:
+        for operation in self.migration.operations:
+            if isinstance(operation, RunPython) and isinstance(operation.code, Snippet):
+                yield operation.code
+
+
+def _with_stage(text: str, stage: Stage) -> str:
+    imports = "from django.db import migrations"
+    text = re.sub(
+        f"^{imports}.*$",
+        lambda match: f"{match[0]}\nfrom syzygy_like import Stage",
+        text,
+        count=1,
+        flags=re.MULTILINE,
+    )
+    head = "class Migration(migrations.Migration):\n"
+    return text.replace(head, f"{head}    stage = {stage}\n", 1)

@@ -1,0 +1,143 @@
+"""The state of models that two versions of the code can both run on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterator
+
+from django.db.migrations.state import ProjectState
+
+from syzygy_like.bridge.drafts import Draft, Part
+from syzygy_like.bridge.loosening import FieldKey, Loosener, OneOffs
+from syzygy_like.bridge.obstacles import obstacles
+from syzygy_like.bridge.omission import Omission
+from syzygy_like.bridge.places import Atlas, Place
+from syzygy_like.compat import Problem, errors, incompatibilities
+from syzygy_like.schema import Presence, Schema, everywhere
+
+__all__ = ["Bridge", "NoBridgeError", "Omission", "OneOffs", "bridge"]
+
+
+class NoBridgeError(Exception):
+    """
+    There is no state that both codes can run on.
+
+    ``problem`` is what one of them (the ``old`` one or not) always breaks. It is None
+    where Django cannot get there: two models or fields want the same table or column,
+    called ``name``, or a field cannot be altered.
+    """
+
+    def __init__(
+        self, place: Place, problem: Problem | None, old: bool = True, name: str = ""
+    ):
+        super().__init__(place, problem, name)
+        self.place = place
+        self.problem = problem
+        self.old = old
+        self.name = name
+
+
+@dataclasses.dataclass(frozen=True)
+class Bridge:
+    """
+    A state between two others, and the labels of the apps that differ from both.
+
+    An app that is not ``mixed`` is either the old or the new one.
+    """
+
+    state: ProjectState
+    mixed: frozenset[str] = frozenset()
+
+
+def bridge(
+    old: ProjectState,
+    new: ProjectState,
+    omission: Omission | None = None,
+    one_offs: OneOffs | None = None,
+    presence: Presence = everywhere,
+    copied: Collection[FieldKey] = (),
+) -> Bridge:
+    """
+    Return the state that the code of two states can run on.
+
+    Models and fields are told by their names: what was renamed has to have its new
+    name in the old state too. ``one_offs`` are the values for rows that exist, by app
+    label, model and field; ``copied`` are the fields that get theirs from another
+    field. Neither state is changed. Raises NoBridgeError.
+    """
+    draft = Draft(old, new)
+    loosener = Loosener(draft, omission or Omission(), one_offs or {}, copied)
+    return _Builder(draft, loosener, presence).build()
+
+
+class _Builder:
+    def __init__(self, draft: Draft, loosener: Loosener, presence: Presence):
+        self.draft = draft
+        self.loosener = loosener
+        self.presence = presence
+        self.unsigned = loosener.omission.unsigned
+        self.codes = {True: self._atlas(draft.old), False: self._atlas(draft.new)}
+
+    def _atlas(self, state: ProjectState) -> Atlas:
+        return Atlas(state, self.presence, self.unsigned)
+
+    def build(self) -> Bridge:
+        """Take back what one of the codes cannot bear, until nothing is left."""
+        for place, name in obstacles(self.codes[True], self.codes[False]):
+            raise NoBridgeError(place, None, name=name)
+        while True:
+            state = self.draft.state()
+            between = self._atlas(state)
+            problems = list(self._problems(between))
+            if not problems:
+                return Bridge(state, self.draft.mixed)
+            self._take_back(between, problems)
+
+    def _problems(self, between: Atlas) -> Iterator[tuple[bool, Problem]]:
+        old, new = self.codes[True].tables, self.codes[False].tables
+        # Between two migrations there is a new code that still knows what is about
+        # to go: it has to be able to delete rows there.
+        going = {name: old[name] for name in between.tables if name in old}
+        for is_old, code in ((True, old), (False, new), (False, {**going, **new})):
+            for problem in errors(incompatibilities(Schema(code), between.schema)):
+                yield is_old, problem
+
+    def _take_back(self, between: Atlas, problems: list[tuple[bool, Problem]]) -> None:
+        """Take back a little of each part that is in the way."""
+        changed: set[Part] = set()
+        for old, problem in problems:
+            place = self._place(between, old, problem)
+            field = (*place.key, place.field)
+            part = (*field, place.constraint)
+            around: list[Part] = [place.key[:1], place.key, field, part]
+            if not changed.isdisjoint(around):
+                continue  # which may have mended this too
+            changed.add(self.draft.whole(place) or part)
+            if not self._give_way(between, place, problem):
+                raise NoBridgeError(place, problem, old)
+
+    def _place(self, between: Atlas, old: bool, problem: Problem) -> Place:
+        detail = "" if problem.column else problem.detail
+        for atlas in (between, self.codes[old]):
+            place = atlas.place(problem.table, problem.column, detail)
+            if place is not None:
+                return place
+        raise AssertionError(problem)  # one of the two has the table
+
+    def _give_way(self, between: Atlas, place: Place, problem: Problem) -> bool:
+        """Take another version of what breaks a rule; tell whether there was one."""
+        whole = self.draft.whole(place)
+        if whole is not None:
+            self.draft.concede(whole)
+            return True
+        if place.constraint:
+            return self.draft.drop(place.key, place.constraint)
+        model = between.state.models.get(place.key)
+        field = model.fields.get(place.field) if model else None
+        if model is None or field is None:
+            return False
+        loosened = self.loosener.field(problem.rule, place, field, model)
+        if loosened is None or loosened.deconstruct()[1:] == field.deconstruct()[1:]:
+            return False
+        self.draft.edit(place.key, place.field, loosened)
+        return True

@@ -1,0 +1,133 @@
+"""What to take back of a state that one of two codes cannot run on, rule by rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from django.db import models
+from django.db.migrations.state import ModelState
+from django.db.models.fields import NOT_PROVIDED
+from django.db.models.options import normalize_together
+
+from syzygy_like.bridge.drafts import Draft
+from syzygy_like.bridge.fields import (
+    nullable,
+    omittable,
+    rebuilt,
+    repeatable,
+    unconstrained,
+    widened,
+)
+from syzygy_like.bridge.omission import Omission
+from syzygy_like.bridge.places import Place
+from syzygy_like.schema import ModelKey
+from syzygy_like.schema.types import Field
+
+FieldKey = tuple[str, str, str]
+OneOffs = dict[FieldKey, Any]
+
+
+class Loosener:
+    """Knows for each rule how to change a field that breaks it."""
+
+    def __init__(
+        self,
+        draft: Draft,
+        omission: Omission,
+        one_offs: OneOffs,
+        copied: Collection[FieldKey] = (),
+    ):
+        self.draft = draft
+        self.omission = omission
+        self.one_offs = one_offs
+        self.copied = copied
+
+    def field(self, rule: str, place: Place, field: Field, model: ModelState) -> Any:
+        """Return a field that keeps a rule, None if there is none."""
+        loosen = _BY_RULE.get(rule)
+        if loosen is None or field.generated:
+            return None
+        try:
+            return loosen(self, place, field, model)
+        except (TypeError, ValueError):  # a class of its own, which takes no such thing
+            return None
+
+    def omittable(self, place: Place, field: Field, model: ModelState) -> Any:
+        key = (*place.key, place.field)
+        if key in self.copied:
+            return nullable(field)  # a default could not be told from a copy
+        one_off = self.one_offs.get(key, NOT_PROVIDED)
+        if place.field == "_order":
+            one_off = 0  # as AlterOrderWithRespectTo has it
+        unique = is_in_unique(model, place.field)
+        return omittable(field, self.omission, one_off, unique)
+
+    def nullable(self, place: Place, field: Field, model: ModelState) -> Any:
+        return nullable(field)
+
+    def unconstrained(self, place: Place, field: Field, model: ModelState) -> Any:
+        targets = [_target(place.key, each) for each in self._versions(place)]
+        known = {each for each in targets if each}
+        # Rows that refer to another table are no rows of this one.
+        return unconstrained(field) if len(known) < 2 else None
+
+    def repeatable(self, place: Place, field: Field, model: ModelState) -> Any:
+        return repeatable(field)
+
+    def defaulting(self, place: Place, field: Field, model: ModelState) -> Any:
+        for version in self._versions(place):
+            if version.db_default is not NOT_PROVIDED:
+                return rebuilt(field, db_default=version.db_default)
+        return None
+
+    def widened(self, place: Place, field: Field, model: ModelState) -> Any:
+        return widened(field, *self._versions(place))
+
+    def uncollated(self, place: Place, field: Field, model: ModelState) -> Any:
+        return rebuilt(field, db_collation=NOT_PROVIDED)
+
+    def cascading(self, place: Place, field: Field, model: ModelState) -> Any:
+        for version in self._versions(place):
+            relation: Any = version.remote_field
+            if relation and hasattr(relation.on_delete, "operation"):
+                return rebuilt(field, on_delete=relation.on_delete)
+        return None
+
+    def _versions(self, place: Place) -> list[Field]:
+        return [each for each in self.draft.versions(place.key, place.field) if each]
+
+
+_Loosen = Callable[[Loosener, Place, Field, ModelState], Any]
+_BY_RULE: dict[str, _Loosen] = {
+    "required-column": Loosener.omittable,
+    "null-rejected": Loosener.nullable,
+    "missing-default": Loosener.defaulting,
+    "narrower-type": Loosener.widened,
+    "other-collation": Loosener.uncollated,
+    "foreign-key": Loosener.unconstrained,
+    "blocked-delete": Loosener.unconstrained,
+    "missing-cascade": Loosener.cascading,
+    "stricter-unique": Loosener.repeatable,
+}
+
+
+def is_in_unique(model: ModelState, name: str) -> bool:
+    """Tell whether a field takes part in a unique constraint over several."""
+    together = normalize_together(model.options.get("unique_together", ()))
+    constraints = [
+        each.fields
+        for each in model.options.get("constraints", ())
+        if isinstance(each, models.UniqueConstraint)
+    ]
+    return any(name in names for names in (*together, *constraints))
+
+
+def _target(key: ModelKey, field: Field) -> str | None:
+    """Return the label of the model that a field relates to, if it does."""
+    model = getattr(field.remote_field, "model", None)
+    if model is None:
+        return None
+    label = str(model).lower()
+    own = f"{key[0]}.{key[1]}"
+    return own if label == "self" else label if "." in label else f"{key[0]}.{label}"

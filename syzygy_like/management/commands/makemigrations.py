@@ -1,0 +1,62 @@
+"""Django's makemigrations, whose migrations can be rolled out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser, no_translations
+from django.core.management.commands import makemigrations
+
+from syzygy_like.checks import suspended
+
+
+class Command(makemigrations.Command):
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--no-split",
+            action="store_true",
+            help="Writes what Django writes, though it may fit neither side of a "
+            "deploy.",
+        )
+        parser.add_argument(
+            "--split",
+            action="store_true",
+            help="Rewrites a migration that fits no stage as several that do: "
+            "makemigrations --split app_label migration_name.",
+        )
+
+    def check(self, *args: Any, **kwargs: Any) -> None:
+        # It would stop at the very migrations that are to be made better.
+        with suspended():
+            super().check(*args, **kwargs)
+
+    @no_translations
+    def handle(self, *args: str, **options: Any) -> None:
+        # Imported here, for it would make other commands slower to start.
+        if options.get("split"):
+            from syzygy_like.splitting import split
+
+            split(self, args, options)
+        elif options.get("no_split") or options["update"]:
+            super().handle(*args, **options)
+        else:
+            from syzygy_like.authoring import Authoring
+
+            with Authoring(self, options).splitting():
+                super().handle(*args, **options)
+
+    def write_migration_files(
+        self, changes: Any, update_previous_migration_paths: Any = None
+    ) -> None:
+        from syzygy_like.authoring import stages
+
+        self.stages = stages(changes) if self.verbosity >= 1 else {}
+        super().write_migration_files(changes, update_previous_migration_paths)
+
+    def log(self, msg: str) -> None:
+        """Print a line; the one of a new file has the stage of its migration."""
+        for migration, stage in getattr(self, "stages", {}).items():
+            if msg.endswith("\n") and f"{migration.name}.py" in msg:
+                msg = f"{msg.rstrip()}  ({stage})\n"
+        super().log(msg)

@@ -1,0 +1,169 @@
+"""Messages about changes of models: what is asked, and what cannot be done."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.migrations.writer import MigrationWriter
+from django.db.models.fields import NOT_PROVIDED
+
+from syzygy_like.bridge import NoBridgeError
+from syzygy_like.bridge.fields import rebuilt
+from syzygy_like.messages.problems import NEW, OLD, clause
+from syzygy_like.release import Release
+from syzygy_like.release.renames import Rename
+from syzygy_like.schema.names import column_name, table_name
+
+PAGE = 'See the page "Change models" of the documentation.'
+
+
+def question(rename: Rename) -> str:
+    """Ask what becomes of the column or table of what was renamed."""
+    what = "column" if rename.is_field else "table"
+    kind = "field" if rename.is_field else "model"
+    name = f"{rename.model}.{rename.new}" if rename.is_field else rename.new
+    return (
+        f"The {kind} {name} was called {rename.old!r}, and its {what} is "
+        f"{rename.kept!r}: the old code would miss it under another name.\n"
+        "Please choose what becomes of it:"
+    )
+
+
+def choices(rename: Rename) -> list[str]:
+    """Return the answers to the question, the safest first."""
+    keep = f"db_{'column' if rename.is_field else 'table'}={rename.kept!r}"
+    answers = [
+        f"Keep it under its old name: quit, and say {keep} in models.py "
+        "(nothing changes in the database).",
+    ]
+    if rename.is_field:
+        answers.append(
+            "Add a new column, copy the old one to it, and drop that after the deploy."
+        )
+    answers.append(
+        "Rename it all the same, before the deploy: queries of the old code FAIL "
+        "until it is gone."
+    )
+    return answers
+
+
+def keep(rename: Rename) -> str:
+    """Say how to keep the column or table of what was renamed."""
+    if rename.is_field:
+        return (
+            f'Add db_column="{rename.kept}" to {rename.model}.{rename.new} in '
+            "models.py, then run makemigrations again: the field is renamed in Python "
+            "only. Nothing was written."
+        )
+    return (
+        f'Add db_table = "{rename.kept}" to class Meta of {rename.model} in models.py, '
+        "then run makemigrations again: the model is renamed in Python only. "
+        "Nothing was written."
+    )
+
+
+def renamed_anyway(rename: Rename) -> str:
+    """Warn of a rename that is done as it is."""
+    return (
+        f"{rename.old} is renamed to {rename.new} in the database before the deploy: "
+        "queries of the code now serving fail until it is gone."
+    )
+
+
+def no_bridge(error: NoBridgeError, release: Release) -> str:
+    """Say why old and new code cannot share a database, and how to get there."""
+    return "\n\n".join([_why(error, release), _steps(error, release), PAGE])
+
+
+def _subject(error: NoBridgeError, release: Release) -> str:
+    place = error.place
+    state = release.new if place.key in release.new.models else release.old
+    name = state.models[place.key].name
+    part = place.field or place.constraint
+    return f"{place.key[0]}.{name}.{part}" if part else f"{place.key[0]}.{name}"
+
+
+def _why(error: NoBridgeError, release: Release) -> str:
+    subject = _subject(error, release)
+    start = (
+        f"{subject} cannot change in one release: no database suits the code now "
+        "serving and the new code at the same time."
+    )
+    if error.problem is None and error.name:
+        reason = f"Both want {error.name!r}, for different things."
+    elif error.problem is None:
+        reason = "Django cannot alter it in place."
+    else:
+        code = OLD if error.old else NEW
+        reason = f"{error.problem.subject}: {clause(error.problem, code)}."
+        reason += f" [{error.problem.rule}]"
+    return f"{start}\n{reason} Nothing was written."
+
+
+def _steps(error: NoBridgeError, release: Release) -> str:
+    old = release.old.models.get(error.place.key)
+    new = release.new.models.get(error.place.key)
+    rule = error.problem.rule if error.problem else "clash"
+    if old is None or new is None:
+        return _MOVED.format(name=error.name)
+    if rule == "missing-table" and table_name(old) != table_name(new):
+        return _TABLE.format(model=new.name, table=table_name(old))
+    if rule in ("primary-key", "missing-sequence"):
+        return _KEY.format(model=new.name)
+    name = error.place.field
+    fields = old.fields.get(name), new.fields.get(name)
+    if not name or None in fields:
+        return _OTHER.format(subject=_subject(error, release))
+    columns = [column_name(name, field) for field in fields if field]
+    if rule == "missing-column" and columns[0] != columns[1]:
+        return _COLUMN.format(field=f"{new.name}.{name}", column=columns[0])
+    return _FIELD.format(
+        model=new.name, name=name, added=f"new_{name}", field=_definition(fields[1])
+    )
+
+
+def _definition(field: object) -> str:
+    """Return how to write a field that may be NULL for a while."""
+    assert isinstance(field, models.Field)
+    if not field.many_to_many and not field.generated:
+        field = rebuilt(field, null=True, default=NOT_PROVIDED, db_column=NOT_PROVIDED)
+    return MigrationWriter.serialize(field)[0]
+
+
+_FIELD = """\
+Fix: change it over two releases, under another name first.
+
+  Release 1  Add the new field beside {model}.{name}:
+                 {added} = {field}
+             Write both fields, read {name}. When it is rolled out everywhere, copy
+             the rows that have no {added} yet with a data migration.
+  Release 2  Read and write {added} only, and remove {name} from {model}.
+
+makemigrations writes what each of them needs. To keep the name in Python, rename
+{added} to {name} in a third release, with db_column="{added}"."""
+
+_COLUMN = """\
+Fix: keep db_column="{column}" on {field}. To move it to another column, add a field
+for that, copy the rows, and remove this one a release later."""
+
+_TABLE = """\
+Fix: keep db_table = "{table}" in class Meta of {model}. To move it to another table,
+add a model for that, write both, copy the rows, and remove this one a release later."""
+
+_KEY = """\
+Fix: exchange the primary key of {model} over two releases.
+
+  Release 1  Add the new key as an ordinary field, null=True and unique=True, and to
+             each model that refers to {model} a second relation by it (to_field).
+             Write both; when it is rolled out everywhere, copy the rows.
+  Release 2  Read and write the new relations only, and remove the old ones.
+
+The old primary key can stay as it is: nothing has to refer to it any more."""
+
+_MOVED = """\
+Fix: if a model moves to another app, keep its table: write a migration for each app
+with SeparateDatabaseAndState, whose state_operations only delete and create the
+model, with db_table = "{name}". If it is another model, give it another table."""
+
+_OTHER = """\
+Fix: add what is new beside {subject} in this release, under another name; write both
+and copy the rows; remove what is old in the next one."""

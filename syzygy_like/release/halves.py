@@ -1,0 +1,171 @@
+"""A change of models as operations before and after a roll-out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from django.db import models
+from django.db.migrations import (
+    AddField,
+    AlterField,
+    AlterOrderWithRespectTo,
+    RemoveField,
+    SeparateDatabaseAndState,
+)
+from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.questioner import MigrationQuestioner
+from django.db.migrations.state import ModelState, ProjectState
+from django.db.models.fields import NOT_PROVIDED
+
+from syzygy_like.bridge import Omission
+from syzygy_like.bridge.omission import is_constant
+from syzygy_like.release import Changes, Release, snippets
+from syzygy_like.release.snippets import Snippet
+from syzygy_like.schema.types import Field
+
+Detect = Callable[[ProjectState, ProjectState], Changes]
+
+
+class SilentQuestioner(MigrationQuestioner):
+    """Answers without asking: nothing was renamed, and no value is known."""
+
+    def ask_not_null_addition(self, field_name: str, model_name: str) -> Any:
+        return NOT_PROVIDED
+
+    def ask_not_null_alteration(self, field_name: str, model_name: str) -> Any:
+        return NOT_PROVIDED
+
+    def ask_auto_now_add_addition(self, field_name: str, model_name: str) -> Any:
+        return NOT_PROVIDED
+
+
+def detect(
+    old: ProjectState,
+    new: ProjectState,
+    autodetector: type[MigrationAutodetector] = MigrationAutodetector,
+) -> Changes:
+    """Return what an autodetector finds between two states."""
+    # It takes options away from the states that it is given.
+    detector = autodetector(old.clone(), new.clone(), SilentQuestioner())
+    changes: Changes = detector._detect_changes()  # type: ignore[attr-defined]
+    return changes
+
+
+def halves(
+    release: Release, between: ProjectState, detect: Detect = detect
+) -> tuple[Changes, Changes]:
+    """Return what leads to the state between, and what leads on to the new one."""
+    expand = detect(release.old, between)
+    contract = detect(between, release.new)
+    for changes in (expand, contract):
+        for app_label, migrations in changes.items():
+            for migration in migrations:
+                _complete(migration, app_label, release)
+    for app_label, migrations in contract.items():
+        several = [each for migration in migrations for each in migration.operations]
+        first = [*_preparations(app_label, several, between, release)]
+        # Before anything is altered: later there is less to go by.
+        migrations[0].operations = [*first, *migrations[0].operations]
+    return expand, contract
+
+
+def _complete(migration: Any, app_label: str, release: Release) -> None:
+    """Put in what the autodetector cannot know of."""
+    migration.operations = [
+        _with_one_off(operation, app_label, release)
+        if isinstance(operation, (AddField, AlterField))
+        else operation
+        for operation in _with_order_kept(migration.operations)
+    ]
+
+
+def _with_one_off(operation: Any, app_label: str, release: Release) -> Any:
+    """Return an operation with the value that the author gave for rows that exist."""
+    key = (app_label, operation.model_name_lower, operation.name)
+    field: Field = operation.field
+    lacks = field.default is NOT_PROVIDED and field.db_default is NOT_PROVIDED
+    if not lacks or field.null or key not in release.one_offs:
+        return operation
+    field = field.clone()
+    field.default = release.one_offs[key]
+    return type(operation)(
+        operation.model_name, operation.name, field, preserve_default=False
+    )
+
+
+def _preparations(
+    app_label: str, operations: list[Operation], between: ProjectState, release: Release
+) -> Iterator[Operation]:
+    """Yield what has to become of the rows of an app before it is altered."""
+    for (app, model, name), source in release.copies.items():
+        if app == app_label:
+            label = between.models[app, model].name
+            yield snippets.copy(app, label, source, name).operation
+    for operation in operations:
+        if isinstance(operation, AlterField):
+            model_state = between.models[app_label, operation.model_name_lower]
+            for snippet in _for_field(operation, model_state, release):
+                yield snippet.operation
+
+
+def _for_field(
+    operation: AlterField, model: ModelState, release: Release
+) -> Iterator[Snippet]:
+    """Yield what has to become of the values of a field before it is altered."""
+    old, new = model.fields[operation.name], operation.field
+    owner = (model.app_label, model.name, operation.name)
+    if is_constrained(new) and not is_constrained(old):
+        yield snippets.settle(*owner, new)
+    key = (model.app_label, model.name_lower, operation.name)
+    if new.many_to_many or new.null or not old.null or key in release.copies:
+        return
+    one_off = release.one_offs.get(key, NOT_PROVIDED)
+    value = release.omission.value_for(new, one_off)
+    if value is not NOT_PROVIDED and not _is_filled(old, new, value, release.omission):
+        yield snippets.fill(*owner, value)
+
+
+def is_constrained(field: Any) -> bool:
+    """Tell whether the database enforces a relation."""
+    if isinstance(field, models.ManyToManyField):
+        return bool(field.remote_field.db_constraint) and not field.remote_field.through
+    return isinstance(field, models.ForeignKey) and field.db_constraint  # type: ignore[attr-defined]
+
+
+def _is_filled(old: Field, new: Field, value: Any, omission: Omission) -> bool:
+    """Tell whether AlterField itself gives each row without a value the right one."""
+    return (
+        is_constant(value)
+        and old.default is NOT_PROVIDED
+        and new.get_internal_type() not in omission.large
+    )
+
+
+def _with_order_kept(operations: Sequence[Operation]) -> list[Operation]:
+    """
+    Keep the column of Meta.order_with_respect_to where it is a field on one side.
+
+    Django would drop it and add it again, and every row's place with it.
+    """
+    kept = list(operations)
+    for order in operations:
+        if not isinstance(order, AlterOrderWithRespectTo):
+            continue
+        for other in operations:
+            if not isinstance(other, (AddField, RemoveField)):
+                continue
+            if other.name == "_order" and other.model_name_lower == order.name_lower:
+                kept[kept.index(order)] = _in_place(order, other)
+                kept.remove(other)
+    return kept
+
+
+def _in_place(order: AlterOrderWithRespectTo, other: Any) -> Operation:
+    added = isinstance(other, AddField)
+    field = other.field if added else models.OrderWrt()
+    return SeparateDatabaseAndState(
+        database_operations=[AlterField(other.model_name, "_order", field)],
+        state_operations=[order, other] if added else [other, order],
+    )

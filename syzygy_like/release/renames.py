@@ -1,0 +1,109 @@
+"""What a release renames: in the models only, or in the database too."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+
+from django.db.migrations import (
+    AlterField,
+    AlterModelTable,
+    Migration,
+    RenameField,
+    RenameModel,
+)
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
+
+from syzygy_like.schema import Presence, schema
+from syzygy_like.schema.names import column_name, table_name
+
+
+@dataclasses.dataclass(frozen=True)
+class Rename:
+    """
+    A field or model that was renamed, and its column or table with it.
+
+    ``model`` is the name of the model, ``old`` and ``new`` those of the field, or of
+    the model where ``is_field`` is false; ``kept`` the column or table there is.
+    """
+
+    app_label: str
+    model: str
+    old: str
+    new: str
+    kept: str
+    is_field: bool
+
+
+def of_names(migrations: Iterable[Migration]) -> dict[str, list[Operation]]:
+    """Return by app the operations that rename, and those that keep old names."""
+    found: dict[str, list[Operation]] = {}
+    for migration in migrations:
+        operations = migration.operations
+        for operation in operations:
+            if _renames(operation, operations):
+                found.setdefault(migration.app_label, []).append(operation)
+    return found
+
+
+def _renames(operation: Operation, others: Sequence[Operation]) -> bool:
+    if isinstance(operation, (RenameField, RenameModel)):
+        return True
+    if isinstance(operation, AlterModelTable):
+        renamed = (each for each in others if isinstance(each, RenameModel))
+        return any(operation.name_lower == each.new_name_lower for each in renamed)
+    if isinstance(operation, AlterField):
+        return any(
+            isinstance(each, RenameField)
+            and each.model_name_lower == operation.model_name_lower
+            and each.old_name_lower == operation.name_lower
+            for each in others
+        )
+    return False
+
+
+def applied(
+    operations: dict[str, list[Operation]], state: ProjectState
+) -> ProjectState:
+    """Return a state after operations of several apps."""
+    after = state.clone()
+    for app_label, several in operations.items():
+        for operation in several:
+            operation.state_forwards(app_label, after)
+    return after
+
+
+def physical(
+    operations: dict[str, list[Operation]], state: ProjectState, presence: Presence
+) -> Iterator[Rename]:
+    """Yield the renames that change the database."""
+    if schema(applied(operations, state), presence) == schema(state, presence):
+        return
+    current = state.clone()
+    for app_label, several in operations.items():
+        for operation in several:
+            found = _rename(operation, app_label, current)
+            operation.state_forwards(app_label, current)
+            if found is not None and _changes(found, current):
+                yield found
+
+
+def _rename(operation: Operation, app_label: str, state: ProjectState) -> Rename | None:
+    if isinstance(operation, RenameField):
+        model = state.models[app_label, operation.model_name_lower]
+        old, new = operation.old_name, operation.new_name
+        kept = column_name(old, model.fields[old]) or ""
+        return Rename(app_label, model.name, old, new, kept, is_field=True)
+    if isinstance(operation, RenameModel):
+        model = state.models[app_label, operation.old_name_lower]
+        old, new = operation.old_name, operation.new_name
+        return Rename(app_label, new, old, new, table_name(model), is_field=False)
+    return None
+
+
+def _changes(rename: Rename, after: ProjectState) -> bool:
+    model = after.models[rename.app_label, rename.model.lower()]
+    if rename.is_field:
+        return column_name(rename.new, model.fields[rename.new]) != rename.kept
+    return table_name(model) != rename.kept

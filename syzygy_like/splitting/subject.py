@@ -1,0 +1,156 @@
+"""The migration that is to be split, and why it may not be."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import CommandError
+from django.db import DEFAULT_DB_ALIAS, Error, connections
+from django.db.migrations import Migration
+from django.db.migrations.exceptions import AmbiguityError
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+from syzygy_like import conf, policies
+from syzygy_like.effects import Step
+from syzygy_like.history import AnyDatabase, History, Key, loading
+from syzygy_like.messages import splits
+from syzygy_like.resolver import Policy, Resolution, explicit, resolve
+from syzygy_like.tracking import Tracker
+
+
+class Subject:
+    """A migration in the history that it is part of."""
+
+    def __init__(self, history: History, migration: Migration):
+        self.history = history
+        self.migration = migration
+
+    @property
+    def key(self) -> Key:
+        """App label and name."""
+        return self.migration.app_label, self.migration.name
+
+    @property
+    def package(self) -> str:
+        """The name of the package that it is a module of."""
+        label = self.migration.app_label
+        return MigrationLoader.migrations_module(label)[0] or ""
+
+    @property
+    def module(self) -> str:
+        """The name of its module."""
+        return f"{self.package}.{self.migration.name}"
+
+    @functools.cached_property
+    def path(self) -> Path:
+        """Its file. Raises CommandError if there is no source of it."""
+        path = Path(getattr(sys.modules[self.module], "__file__", None) or "")
+        if path.suffix != ".py" or not path.is_file():
+            raise CommandError(splits.no_source(self.migration))
+        return path
+
+    def before(self) -> Tracker:
+        """Return the world before the migration."""
+        plan = self.history.plan
+        return self.history.at(plan[: plan.index(self.key)])
+
+    def resolution(self) -> Resolution:
+        """Return the stage that the migration has without any setting."""
+        tracker = self.before()
+        world = tracker.world
+        return resolve(self.history.read(tracker, self.migration), world, Policy())
+
+    def predecessors(self) -> list[Key]:
+        """Return the migrations that say by themselves that they run before it."""
+        loader, key = self.history.loader, self.key
+        return [
+            before
+            for before, migration in sorted(loader.disk_migrations.items())
+            for child in migration.run_before
+            if loader.check_key(child, before[0]) == key
+        ]
+
+
+def load() -> History:
+    """Return the project's migrations. Raises UnloadableError."""
+    with loading():
+        loader = MigrationLoader(None, ignore_no_migrations=True)
+    return History(loader, AnyDatabase(DEFAULT_DB_ALIAS))
+
+
+def find(app_label: str, prefix: str) -> Subject:
+    """Return a migration. Raises CommandError if there is none, or not only one."""
+    try:
+        apps.get_app_config(app_label)
+    except LookupError as error:
+        raise CommandError(str(error)) from error
+    history = load()
+    if app_label not in history.loader.migrated_apps:
+        raise CommandError(splits.no_migrations(app_label))
+    try:
+        if (app_label, prefix) in history.loader.disk_migrations:
+            return Subject(history, history.loader.disk_migrations[app_label, prefix])
+        migration = history.loader.get_migration_by_prefix(app_label, prefix)
+    except AmbiguityError as error:
+        raise CommandError(splits.ambiguous_name(app_label, prefix)) from error
+    except KeyError as error:
+        raise CommandError(splits.no_such_migration(app_label, prefix)) from error
+    return Subject(history, migration)
+
+
+def refuse(subject: Subject) -> Iterator[str]:
+    """
+    Yield databases that could not be asked, with their errors.
+
+    Raises CommandError if a migration is not one to be split.
+    """
+    migration = subject.migration
+    if migration.replaces:
+        raise CommandError(splits.squashed(migration))
+    for squashed in subject.history.loader.replacements.values():
+        if subject.key in squashed.replaces:
+            raise CommandError(splits.replaced(migration, squashed))
+    if policies.is_third_party(migration):
+        raise CommandError(splits.third_party(migration))
+    resolution = explicit(Step(migration), policies.current())
+    resolution = resolution or subject.resolution()
+    if resolution.stage:
+        raise CommandError(splits.has_stage(migration, resolution))
+    if _is_special(type(migration)):
+        raise CommandError(splits.special_class(migration))
+    yield from _refuse_applied(subject)
+
+
+def _is_special(cls: type[Migration]) -> bool:
+    """Tell whether a migration does something beside its operations."""
+    return cls.__bases__ != (Migration,) or any(
+        inspect.isfunction(value) or isinstance(value, (classmethod, property))
+        for value in vars(cls).values()
+    )
+
+
+def _refuse_applied(subject: Subject) -> Iterator[str]:
+    graph = subject.history.loader.graph
+    for app_label, name in conf.baseline().items():
+        last = (app_label, name)
+        is_own = app_label == subject.key[0] and last in graph.nodes
+        if is_own and subject.key in graph.forwards_plan(last):
+            raise CommandError(splits.in_baseline(subject.migration, name))
+    for alias in sorted(connections):
+        try:
+            connection = connections[alias]
+            if connection.settings_dict["ENGINE"] == "django.db.backends.dummy":
+                continue
+            recorded = MigrationRecorder(connection).applied_migrations()
+        except (Error, ImproperlyConfigured) as error:
+            yield splits.not_asked(alias, error)
+            continue
+        if subject.key in recorded:
+            raise CommandError(splits.applied(subject.migration, alias))

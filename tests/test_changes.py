@@ -1,0 +1,70 @@
+"""Each change of the catalogue is deployed, with both versions of the code at work."""
+
+from __future__ import annotations
+
+import django
+import pytest
+from django.apps import apps
+from django.db import connections
+
+from tests.changes import CHANGES, Change, Outcome
+from tests.deployment import Deployment
+from tests.deployment_projects import write_models
+from tests.projects import Project
+
+each_change = pytest.mark.parametrize("change", CHANGES, ids=str)
+
+
+@pytest.fixture
+def deployment(change: Change, database: str, tmp_path):
+    """A change on its way; the processes end with the test."""
+    if change.min_django > django.VERSION:
+        pytest.skip(f"needs Django {'.'.join(map(str, change.min_django))}")
+    if connections[database].vendor not in change.databases:
+        pytest.skip(f"needs {', '.join(change.databases)}")
+    deployment = Deployment(change, database, tmp_path)
+    yield deployment
+    deployment.stop()
+
+
+def test_names_are_unique():
+    names = [change.name for change in CHANGES]
+    assert len(set(names)) == len(names)
+
+
+@each_change
+def test_the_models_are_in_order(change, tmp_path):
+    """No system check of Django's speaks against what the catalogue has."""
+    if change.min_django > django.VERSION:
+        pytest.skip(f"needs Django {'.'.join(map(str, change.min_django))}")
+    for name, models in (("before", change.before), ("after", change.after)):
+        project = Project(tmp_path / name)
+        write_models(project, models)
+        with project.active():
+            found = [
+                message
+                for label in models
+                for model in apps.get_app_config(label).get_models()
+                for message in model.check(databases=[])
+            ]
+        assert found == []
+
+
+@pytest.mark.databases("sqlite", "postgresql")
+@each_change
+def test_the_change_is_deployed(deployment, databases, change):
+    if change.outcome is Outcome.REFUSED:
+        deployment.refuse()
+        return
+    deployment.prepare()
+    deployment.generate()
+    if change.outcome is Outcome.SPLIT:
+        deployment.expect_split()
+    else:
+        deployment.expect_djangos_files()
+    deployment.expand()
+    if change.outcome is Outcome.SPLIT:
+        deployment.expect_stages()
+    deployment.overlap()
+    deployment.contract()
+    deployment.compare(databases)
