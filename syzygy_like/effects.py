@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from django.db.migrations import Migration, RunPython, RunSQL, SeparateDatabaseAndState
 from django.db.migrations.operations.base import Operation
 
+from syzygy_like.bridge import Omission
 from syzygy_like.schema import Patch, Schema, join
 from syzygy_like.tracking import Tracker
 
@@ -86,11 +87,13 @@ class Reader:
     Reads what operations do.
 
     ``read_sql`` returns what SQL does to a schema, None if it cannot tell;
-    ``permits`` whether a router lets an operation of an app run at all.
+    ``permits`` whether a router lets an operation of an app run at all; ``omission``
+    what the database can fill in.
     """
 
     read_sql: SQLReader = lambda operation, schema: None
     permits: Permission = lambda app_label, operation: True
+    omission: Omission = dataclasses.field(default_factory=Omission)
 
     def step(self, tracker: Tracker, migration: Migration) -> Step:
         """Apply a migration to a tracked state and return what it does."""

@@ -10,7 +10,7 @@ from django.db.migrations import Migration, RenameField, RenameModel
 from django.db.migrations.operations.base import Operation
 
 from syzygy_like.effects import Effect, Reader, Step
-from syzygy_like.remedies import remedy
+from syzygy_like.release.alone import in_halves
 from syzygy_like.resolver import Resolution, advance, declared_stage, infer
 from syzygy_like.stages import Stage, StageSource
 from syzygy_like.tracking import Tracker, World
@@ -63,9 +63,10 @@ def explain(migration: Migration, tracker: Tracker, reader: Reader) -> Explanati
     for groups in (_by_stage(verdicts), _in_order(verdicts, tracker.world)):
         if split := trial.split(groups):
             return Explanation(migration, verdicts, split)
-    groups = _remedied(migration, verdicts, tracker.fork(), reader)
-    split = trial.split(groups, same=not renames(groups)) if groups else ()
-    return Explanation(migration, verdicts, split, rewritten=bool(split))
+    for groups in _rewritten(migration, verdicts, tracker, reader):
+        if split := trial.split(groups, same=not renames(groups)):
+            return Explanation(migration, verdicts, split, rewritten=True)
+    return Explanation(migration, verdicts)
 
 
 def _verdicts(
@@ -125,25 +126,43 @@ def _in_order(verdicts: Sequence[Verdict], world: World) -> Groups:
     return groups
 
 
-def _remedied(
+def _rewritten(
     migration: Migration, verdicts: Sequence[Verdict], tracker: Tracker, reader: Reader
-) -> Groups:
-    """Replace each operation that fits no stage, and put all in two groups."""
+) -> Iterator[Groups]:
+    """Yield what it takes before and after the deploy: as a whole, and in parts."""
+    if all(_is_plain(each.effect) for each in verdicts):
+        yield _in_halves(migration, tracker, reader, *migration.operations)
+    fork = tracker.fork()
     first: list[Operation] = []
     second: list[Operation] = []
     for verdict in verdicts:
-        expand, contract = [verdict.operation], list[Operation]()
+        halves = [[verdict.operation], list[Operation]()]
+        if not verdict.stage and not _is_plain(verdict.effect):
+            return
         if not verdict.stage:
-            found = remedy(verdict.operation, migration.app_label, tracker.state)
-            if found is None:
-                return []
-            expand, contract = found
+            halves = _in_halves(migration, fork, reader, verdict.operation)
         elif Stage.PRE_DEPLOY not in verdict.stage:
-            expand, contract = [], [verdict.operation]
-        first.extend(expand)
-        second.extend(contract)
-        reader.effect(tracker, migration.app_label, verdict.operation)
-    return [first, second]
+            halves.reverse()
+        if not halves:
+            return
+        first.extend(halves[0])
+        second.extend(halves[1])
+        reader.effect(fork, migration.app_label, verdict.operation)
+    yield [first, second]
+
+
+def _is_plain(effect: Effect) -> bool:
+    """Tell whether an operation does to the database what it does to the models."""
+    return effect.code == effect.database and not effect.opaque
+
+
+def _in_halves(
+    migration: Migration, tracker: Tracker, reader: Reader, *operations: Operation
+) -> Groups:
+    part = type("Migration", (Migration,), {"operations": operations})
+    made = part(migration.name, migration.app_label)
+    state = tracker.state.clone()
+    return in_halves(made, state, reader.omission, tracker.presence)
 
 
 def renames(groups: Groups) -> bool:

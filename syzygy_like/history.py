@@ -16,6 +16,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ModelState
 
+from syzygy_like import backends
 from syzygy_like.effects import Reader, Step
 from syzygy_like.explain import Explanation, explain
 from syzygy_like.schema import Patch, Schema
@@ -101,6 +102,16 @@ def is_swapped(model: ModelState) -> bool:
     return swapped_in is not None and swapped_in.lower() != label.lower()
 
 
+def as_written(dependency: tuple[str, str]) -> tuple[str, str]:
+    """Return a dependency as Django's writer takes it: by its setting, if any."""
+    value = getattr(dependency, "setting", None)
+    for model in apps.get_models(include_swapped=True):
+        name = model._meta.swappable
+        if name and value and getattr(settings, name, None) == value:
+            return ("__setting__", name)
+    return dependency
+
+
 def full_plan(graph: MigrationGraph) -> list[Key]:
     """Return all migrations in the order that Django takes on an empty database."""
     plan: dict[Key, None] = {}
@@ -178,7 +189,8 @@ class History:
             for child in node.children
             if child.key[0] == migration.app_label
         )
-        explanation = explain(migration, tracker, self.database.reader)
+        reader = dataclasses.replace(self.database.reader, omission=backends.omission())
+        explanation = explain(migration, tracker, reader)
         return dataclasses.replace(explanation, followers=tuple(followers))
 
     def forwards(

@@ -28,7 +28,6 @@ PURE = (
     "placements",
     "needs",
     "planner",
-    "remedies",
     "explain",
     "rewriting",
 )
@@ -36,6 +35,7 @@ ADAPTERS = (
     "delays",
     "conf",
     "policies",
+    "backends",
     "history",
     "messages",
     "executor",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -12,12 +12,11 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 
-from syzygy_like import seam
-from syzygy_like.authoring import backends
+from syzygy_like import backends, seam
 from syzygy_like.authoring.writing import StagedWriter
 from syzygy_like.autodetector import Choice, bridging
 from syzygy_like.bridge import NoBridgeError, Omission
-from syzygy_like.history import AnyDatabase, History
+from syzygy_like.history import AnyDatabase, History, Key
 from syzygy_like.messages import bridges
 from syzygy_like.release import Changes, Release, ordered
 from syzygy_like.release.renames import Rename
@@ -99,11 +98,11 @@ class Authoring:
             return ""
 
 
-def stages(changes: Changes) -> dict[Migration, str]:
-    """Return the stage of each migration that is about to be written."""
+def stages(changes: Changes, replaced: Collection[Key] = ()) -> dict[Migration, str]:
+    """Return the stages of migrations that are to be written, some for other ones."""
     loader = MigrationLoader(None, ignore_no_migrations=True)
     history = History(loader, AnyDatabase(DEFAULT_DB_ALIAS))
-    tracker = history.at(history.plan)
+    tracker = history.at([key for key in history.plan if key not in replaced])
     found = {}
     for migration in ordered(changes):
         tracker.settle()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-from django.db.migrations import RunPython
 from django.db.migrations.writer import MigrationWriter
 
-from syzygy_like.release.snippets import Snippet
+from syzygy_like.release.snippets import sources
 from syzygy_like.stages import Stage
 
 _CLASS = "\n\nclass Migration("
@@ -20,15 +18,10 @@ class StagedWriter(MigrationWriter):
     def as_string(self) -> str:
         """Return the text of the file."""
         text = super().as_string()
-        for source in dict.fromkeys(each.source for each in self._snippets()):
+        for source in sources(self.migration.operations):
             text = text.replace(_CLASS, f"\n\n{source}{_CLASS}", 1)
         stage = getattr(self.migration, "stage", None)
         return _with_stage(text, stage) if stage else text
-
-    def _snippets(self) -> Iterator[Snippet]:
-        for operation in self.migration.operations:
-            if isinstance(operation, RunPython) and isinstance(operation.code, Snippet):
-                yield operation.code
 
 
 def _with_stage(text: str, stage: Stage) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Collection
 from typing import Any, Protocol
 
@@ -88,7 +89,7 @@ class BridgingAutodetector(MigrationAutodetector):
         found = self._bridge(release)
         if found is None or not (found.mixed or declared):
             return changes
-        parts = self._parts(release, found, changes, declared)
+        parts = self._parts(release, found, changes, declared, graph)
         self.arrange_for_graph(parts, graph, migration_name)
         suffix(parts)
         return parts
@@ -121,10 +122,16 @@ class BridgingAutodetector(MigrationAutodetector):
             return None
 
     def _parts(
-        self, release: Release, found: Bridge, changes: Changes, declared: bool
+        self,
+        release: Release,
+        found: Bridge,
+        changes: Changes,
+        declared: bool,
+        graph: MigrationGraph,
     ) -> Changes:
         """Return the migrations of a release in their order, to be named."""
-        first, last = halves(release, found.state, self._detect)
+        stock = functools.partial(detect, autodetector=self.stock, graph=graph)
+        first, last = halves(release, found.state, stock)
         phases = [
             _renaming(release.renamed, Stage.PRE_DEPLOY if declared else None),
             _named(first, "expand", changes, last),
@@ -132,9 +139,6 @@ class BridgingAutodetector(MigrationAutodetector):
             _named(last, "contract", changes, first),
         ]
         return combined(*phases)
-
-    def _detect(self, old: ProjectState, new: ProjectState) -> Changes:
-        return detect(old, new, self.stock)
 
 
 def _with_unmigrated(

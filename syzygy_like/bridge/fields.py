@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.fields import NOT_PROVIDED
 
 from syzygy_like.bridge.omission import Omission
+from syzygy_like.schema.names import is_parent_link
 from syzygy_like.schema.types import INTEGERS, Field, column_type
 
 
@@ -49,6 +50,25 @@ def unconstrained(field: Field) -> Any:
     if isinstance(field, (models.ForeignKey, models.ManyToManyField)):
         return rebuilt(field, db_constraint=False)
     return None
+
+
+def cascading(field: Field) -> Any:
+    """
+    Return a foreign key of whose rows the database disposes as ``on_delete`` says.
+
+    None where Django or the database has no such thing (6.1, "ForeignKey.on_delete").
+    What protects the target cannot do so against code that does not know it: its rows
+    lose their reference, or go where they cannot be without.
+    """
+    if not isinstance(field, models.ForeignKey) or is_parent_link(field):
+        return None
+    relation: Any = field.remote_field
+    kind = relation.on_delete.__name__
+    if not hasattr(models, "DB_CASCADE") or kind.startswith(("DB_", "SET_DEFAULT")):
+        return None
+    clears = kind != "CASCADE" and field.null
+    on_delete = models.DB_SET_NULL if clears else models.DB_CASCADE
+    return rebuilt(field, on_delete=on_delete)
 
 
 def repeatable(field: Field) -> Any:

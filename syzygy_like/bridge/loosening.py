@@ -12,6 +12,7 @@ from django.db.models.options import normalize_together
 
 from syzygy_like.bridge.drafts import Draft
 from syzygy_like.bridge.fields import (
+    cascading,
     nullable,
     omittable,
     rebuilt,
@@ -72,6 +73,19 @@ class Loosener:
         # Rows that refer to another table are no rows of this one.
         return unconstrained(field) if len(known) < 2 else None
 
+    def deletable(self, place: Place, field: Field, model: ModelState) -> Any:
+        """Let the targets go: while a foreign key comes its rows go with them."""
+        old, new = self.draft.versions(place.key, place.field)
+        # What is copied may refer to what is gone already.
+        alone = old is None and (*place.key, place.field) not in self.copied
+        disposed = cascading(field) if alone else None
+        if disposed is not None:
+            return disposed
+        if old is None and new is not None and isinstance(new, models.ForeignKey):
+            on_delete = new.remote_field.on_delete  # its rows are held by others
+            field = rebuilt(field, on_delete=on_delete)
+        return unconstrained(field)
+
     def repeatable(self, place: Place, field: Field, model: ModelState) -> Any:
         return repeatable(field)
 
@@ -87,7 +101,7 @@ class Loosener:
     def uncollated(self, place: Place, field: Field, model: ModelState) -> Any:
         return rebuilt(field, db_collation=NOT_PROVIDED)
 
-    def cascading(self, place: Place, field: Field, model: ModelState) -> Any:
+    def relying(self, place: Place, field: Field, model: ModelState) -> Any:
         for version in self._versions(place):
             relation: Any = version.remote_field
             if relation and hasattr(relation.on_delete, "operation"):
@@ -106,8 +120,8 @@ _BY_RULE: dict[str, _Loosen] = {
     "narrower-type": Loosener.widened,
     "other-collation": Loosener.uncollated,
     "foreign-key": Loosener.unconstrained,
-    "blocked-delete": Loosener.unconstrained,
-    "missing-cascade": Loosener.cascading,
+    "blocked-delete": Loosener.deletable,
+    "missing-cascade": Loosener.relying,
     "stricter-unique": Loosener.repeatable,
 }
 

@@ -15,12 +15,13 @@ from django.db.migrations import (
     RenameModel,
 )
 from django.db.migrations.autodetector import MigrationAutodetector
-from django.db.migrations.migration import SwappableTuple
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.writer import OperationWriter
 
 from syzygy_like.explain import Explanation
+from syzygy_like.history import as_written
 from syzygy_like.messages.migrations import listed
+from syzygy_like.release.snippets import sources
 from syzygy_like.stages import Stage
 
 UNKNOWN = (
@@ -116,16 +117,17 @@ def _file(
 ) -> str:
     code, imports = _code(operations)
     depends = []
-    for each in dependencies:
-        if isinstance(each, SwappableTuple):
+    for app_label, value in map(as_written, dependencies):
+        if app_label == "__setting__":
             imports.add("from django.conf import settings")
-            depends.append(f"migrations.swappable_dependency(settings.{each.setting})")
+            depends.append(f"migrations.swappable_dependency(settings.{value})")
         else:
-            depends.append(f'("{each[0]}", "{each[1]}")')
+            depends.append(f'("{app_label}", "{value}")')
     lines = [
         f"# {name}.py ({stage.label})",
         *sorted(imports),
         "",
+        *(_without_modules(each) for each in sources(operations)),
         "class Migration(migrations.Migration):",
         *(["    atomic = False"] if not atomic else []),
         f"    dependencies = [{', '.join(depends)}]",
@@ -152,6 +154,11 @@ def _code(operations: Sequence[Operation]) -> tuple[list[str], set[str]]:
         imports.remove("from django.db import migrations")
         imports.add("from django.db import migrations, models")
     return code, imports
+
+
+def _without_modules(source: str) -> str:
+    """Return a function that calls others of a migration's file by their names."""
+    return re.sub(r"\b[\w.]+\.[0-9]\w*\.(?=[a-zA-Z_]\w*\()", "", source)
 
 
 def _without_special_imports(text: str, imports: set[str]) -> tuple[str, set[str]]:

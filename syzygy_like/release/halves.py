@@ -14,6 +14,7 @@ from django.db.migrations import (
     SeparateDatabaseAndState,
 )
 from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.graph import MigrationGraph
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.questioner import MigrationQuestioner
 from django.db.migrations.state import ModelState, ProjectState
@@ -45,11 +46,12 @@ def detect(
     old: ProjectState,
     new: ProjectState,
     autodetector: type[MigrationAutodetector] = MigrationAutodetector,
+    graph: MigrationGraph | None = None,
 ) -> Changes:
-    """Return what an autodetector finds between two states."""
+    """Return what an autodetector finds between two states; a graph has the leaves."""
     # It takes options away from the states that it is given.
     detector = autodetector(old.clone(), new.clone(), SilentQuestioner())
-    changes: Changes = detector._detect_changes()  # type: ignore[attr-defined]
+    changes: Changes = detector._detect_changes(graph=graph)  # type: ignore[attr-defined]
     return changes
 
 

@@ -52,7 +52,10 @@ def _renames(operation: Operation, others: Sequence[Operation]) -> bool:
         return True
     if isinstance(operation, AlterModelTable):
         renamed = (each for each in others if isinstance(each, RenameModel))
-        return any(operation.name_lower == each.new_name_lower for each in renamed)
+        return any(
+            operation.name_lower in (each.old_name_lower, each.new_name_lower)
+            for each in renamed
+        )
     if isinstance(operation, AlterField):
         return any(
             isinstance(each, RenameField)
@@ -61,6 +64,36 @@ def _renames(operation: Operation, others: Sequence[Operation]) -> bool:
             for each in others
         )
     return False
+
+
+def kept(
+    operations: Iterable[Operation], app_label: str, state: ProjectState
+) -> list[Operation]:
+    """Return operations after which what was renamed has its name in the database."""
+    current = state.clone()
+    result: list[Operation] = []
+    for operation in operations:
+        found = _rename(operation, app_label, current)
+        if found is not None and _changes_after(operation, found, current):
+            result += _keeping(found, current)
+        result.append(operation)
+        operation.state_forwards(app_label, current)
+    return result
+
+
+def _changes_after(operation: Operation, rename: Rename, state: ProjectState) -> bool:
+    after = state.clone()
+    operation.state_forwards(rename.app_label, after)
+    return _changes(rename, after)
+
+
+def _keeping(rename: Rename, state: ProjectState) -> list[Operation]:
+    if not rename.is_field:
+        return [AlterModelTable(rename.old, rename.kept)]
+    model = state.models[rename.app_label, rename.model.lower()]
+    field = model.fields[rename.old].clone()
+    field.db_column = rename.kept
+    return [AlterField(model.name, rename.old, field)]
 
 
 def applied(

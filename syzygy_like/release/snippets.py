@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import models
 from django.db.migrations import RunPython
+from django.db.migrations.operations.base import Operation
 from django.db.migrations.serializer import BaseSerializer
 from django.db.migrations.writer import MigrationWriter
 
@@ -49,6 +51,14 @@ class Snippet:
 
 # As one writes it by hand; Django would write the path of its module.
 NOOP = Snippet("migrations.RunPython.noop", "")
+
+
+def sources(operations: Iterable[Operation]) -> list[str]:
+    """Return the functions that operations call and that are in no file yet."""
+    codes = (each.code for each in operations if isinstance(each, RunPython))
+    return list(
+        dict.fromkeys(each.source for each in codes if isinstance(each, Snippet))
+    )
 
 
 class _SnippetSerializer(BaseSerializer):

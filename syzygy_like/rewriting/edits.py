@@ -24,10 +24,13 @@ class Change:
 
 
 def rewritten(
-    source: Source, changes: Iterable[Change], imports: Iterable[str] = ()
+    source: Source,
+    changes: Iterable[Change],
+    imports: Iterable[str] = (),
+    functions: Iterable[str] = (),
 ) -> str:
     """
-    Return the text of a file with other lists, and with what new elements import.
+    Return the text of a file with other lists, and with what new elements need.
 
     Raises RewritingError where the text does not allow it.
     """
@@ -35,11 +38,21 @@ def rewritten(
     if lines := importing.missing(source, imports):
         offset = importing.place(source)
         edits.append((offset, offset, "".join(f"{line}\n" for line in lines)))
+    edits += [_function(source, function) for function in functions]
     text = source.text
     for start, end, new in sorted(edits, reverse=True):
         new = new.replace("\r\n", "\n").replace("\n", source.newline)
         text = f"{text[:start]}{new}{text[end:]}"
     return text
+
+
+def _function(source: Source, function: str) -> tuple[int, int, str]:
+    """Return what puts a function above the class."""
+    name = function.partition("(")[0].removeprefix("def ")
+    if name in importing.names(source):
+        raise RewritingError(Fault.NAME_TAKEN, name)
+    offset = source.starts[source.migration.lineno - 1]
+    return offset, offset, f"{function}\n\n"
 
 
 def commented(

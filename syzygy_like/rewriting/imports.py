@@ -42,6 +42,11 @@ def missing(source: Source, needed: Iterable[str]) -> list[str]:
     return lines
 
 
+def names(source: Source) -> set[str]:
+    """Return the names that mean something in a file."""
+    return {name for name, _ in _bound(source.tree)}
+
+
 def place(source: Source) -> int:
     """Return the offset at which imports are added: below those there are."""
     end = 0

@@ -10,16 +10,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.apps import apps
-from django.conf import settings
 from django.core.management.base import CommandError
 from django.db.migrations import Migration
 from django.db.migrations.migration import SwappableTuple
 from django.db.migrations.operations.base import Operation
-from django.db.migrations.writer import MigrationWriter, OperationWriter
+from django.db.migrations.writer import OperationWriter
 
+from syzygy_like.authoring.writing import StagedWriter
 from syzygy_like.explain import Explanation
+from syzygy_like.history import as_written
 from syzygy_like.messages import rewrites
+from syzygy_like.release.snippets import sources
 from syzygy_like.rewriting import Change, Entry, Source, commented, rewritten
 from syzygy_like.splitting.obstacles import obstacles
 from syzygy_like.splitting.subject import Subject
@@ -103,7 +104,7 @@ class Author:
 
     def _dependencies(self) -> list[tuple[str, str]]:
         """Return what the first new part depends on, as Django writes it."""
-        there = [_as_written(each) for each in self.migration.dependencies]
+        there = [as_written(each) for each in self.migration.dependencies]
         return list(dict.fromkeys([*there, *self.subject.predecessors()]))
 
     def original(
@@ -121,7 +122,9 @@ class Author:
                 if each[0] != own[0][0] or isinstance(each, SwappableTuple)
             ]
             changes.append(Change("dependencies", len(there), entries))
-        return rewritten(self.source, changes, imports)
+        module = f"{self.subject.module}."
+        functions = [each.replace(module, "") for each in sources(operations)]
+        return rewritten(self.source, changes, imports, functions)
 
     def _entries(self, operations: Sequence[Operation]) -> tuple[list[Entry], set[str]]:
         """Return the operations of the file there was, and what they import."""
@@ -160,21 +163,11 @@ class Author:
 
 
 def _text(migration: Migration, include_header: bool) -> str:
-    text = MigrationWriter(migration, include_header).as_string()
+    text = StagedWriter(migration, include_header).as_string()
     if migration.atomic or "\n    atomic = False\n" in text:
         return text
     head = "class Migration(migrations.Migration):\n"  # Django 5.2 leaves it out
     return text.replace(head, f"{head}\n    atomic = False\n", 1)
-
-
-def _as_written(dependency: tuple[str, str]) -> tuple[str, str]:
-    """Return a dependency as Django's writer takes it: by its setting, if any."""
-    value = getattr(dependency, "setting", None)
-    for model in apps.get_models(include_swapped=True):
-        name = model._meta.swappable
-        if name and value and getattr(settings, name, None) == value:
-            return ("__setting__", name)
-    return dependency
 
 
 def _distance(operation: Operation, other: Operation) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser, no_translations
 from django.core.management.commands import makemigrations
+from django.db.migrations.writer import MigrationWriter
 
 from syzygy_like.checks import suspended
 
@@ -51,12 +53,16 @@ class Command(makemigrations.Command):
     ) -> None:
         from syzygy_like.authoring import stages
 
-        self.stages = stages(changes) if self.verbosity >= 1 else {}
+        self.stages = {}
+        if self.verbosity >= 1:
+            updated = update_previous_migration_paths or {}
+            replaced = {(label, Path(path).stem) for label, path in updated.items()}
+            for migration, stage in stages(changes, replaced).items():
+                path = self.get_relative_path(MigrationWriter(migration).path)
+                self.stages[f"  {self.style.MIGRATE_LABEL(path)}\n"] = stage
         super().write_migration_files(changes, update_previous_migration_paths)
 
     def log(self, msg: str) -> None:
         """Print a line; the one of a new file has the stage of its migration."""
-        for migration, stage in getattr(self, "stages", {}).items():
-            if msg.endswith("\n") and f"{migration.name}.py" in msg:
-                msg = f"{msg.rstrip()}  ({stage})\n"
-        super().log(msg)
+        stage = getattr(self, "stages", {}).get(msg)
+        super().log(f"{msg.rstrip()}  ({stage})\n" if stage else msg)
