@@ -18,6 +18,7 @@ SUBJECTS = {
     "check": comparisons.check,
     "migrate": comparisons.migrate,
     "plan": comparisons.plan,
+    "makemigrations": comparisons.makemigrations,
 }
 ROW = "  {:<14} {:>8} {:>8} {:>8}   {:>7} {:>7}{}"
 

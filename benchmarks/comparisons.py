@@ -48,6 +48,23 @@ def plan(project: Project) -> list[Comparison]:
     return [_staged(title, "--plan")]
 
 
+def makemigrations(project: Project) -> list[Comparison]:
+    """Compare ``makemigrations``, without and with a change that needs both sides."""
+    project.apply_all()
+
+    def compared(title: str, prepare: Callable[[Project], None]) -> Comparison:
+        variants = [
+            Variant("Django", ["makemigrations", "--dry-run", "--noinput"]),
+            Variant("syzygy_like", ["makemigrations", "--dry-run", "--noinput"], OURS),
+        ]
+        return Comparison(f"makemigrations --dry-run, {title}", variants, None, prepare)
+
+    return [
+        compared("nothing to do", lambda project: None),
+        compared("a change to split", Project.change_models),
+    ]
+
+
 def _variants(command: str) -> list[Variant]:
     apps = {"Django": "", "syzygy_like": OURS}
     for name, module in PEERS.items():

@@ -119,6 +119,15 @@ class Project:
         with self.migration_files()[0].open("a", encoding="utf-8") as file:
             file.write("#\n")
 
+    def change_models(self) -> None:
+        """Add a required field to a model, unless it is there already."""
+        path = self.migration_files()[0].parent.parent / "models.py"
+        source = path.read_text()
+        field = "    required = models.IntegerField(default=0)\n"
+        if field not in source:
+            head, line, rest = source.partition("(models.Model):\n")
+            path.write_text(f"{head}{line}{field}{rest}")
+
     def notes(self) -> list[Path]:
         """Return the notes that the migrations are in order."""
         return list(self.folder.glob("__pycache__/*.stages.json"))

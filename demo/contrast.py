@@ -1,17 +1,17 @@
-"""The same deployment by one stock ``migrate``: the old code breaks."""
+"""The same deployment with Django alone: the old code breaks."""
 
 from demo.console import say
 from demo.errors import DemoError
 from demo.session import Session
-from demo.staged import serve_first_version
-from demo.versions import check_out
+from demo.staged import NAME, serve_first_version, write_second_version
 
 
 def deploy_at_once(session: Session) -> None:
     """Take the shop from version 1 to version 2 with one plain ``migrate``."""
     old = serve_first_version(session)
+    new = write_second_version(session, old)
     session.step("Everything is migrated at once, with version 1 serving")
-    new = check_out(session.folder, "v2", "v2")
+    new.manage("makemigrations", "shop", "--name", NAME, "--no-split")
     new.manage("migrate")
     session.step("The roll-out: both versions serve, then version 1 ends")
     session.start(new)

@@ -27,7 +27,8 @@ def run_demo(*arguments):
 
 def test_staged_deployment_fails_no_query():
     output, failures = run_demo()
-    assert "syzygy_like.E001" in output
+    assert "0002_product_stock_expand.py  (pre-deploy)" in output
+    assert "0003_product_stock_contract.py  (post-deploy)" in output
     assert failures == {"v1": 0, "v2": 0}
 
 

@@ -6,7 +6,9 @@ and its stage: ``# shop/migrations/0002_product_sku.py (pre-deploy)``, or "none"
 an example of what not to do. It depends on others on its page, and these on the
 first migration of the demo's shop. Where a page shows what a command prints, it is
 run with the last migration and the settings above it, the former not yet applied.
-The tutorial is followed from its start to its end.
+A section that runs makemigrations is followed from its start to its end: a block of
+diff changes the shop's models, migrations have to be those that were written. The
+tutorial is followed in the same way, by processes of their own.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import argparse
 import ast
 import dataclasses
 import difflib
+import io
+import itertools
 import json
 import os
 import re
@@ -26,7 +30,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, get_commands, load_command_class
+from django.core.management import (
+    CommandError,
+    call_command,
+    get_commands,
+    load_command_class,
+)
 
 import dev
 from syzygy_like import conf
@@ -54,6 +63,7 @@ BLOCK = re.compile(
     r"(?P<text>(?:(?P=indent) {3}.*\n|\n)+)",
     re.MULTILINE,
 )
+TITLE = re.compile(r"^\S.*\n([=~-])\1+\n", re.MULTILINE)
 PLACE = re.compile(r"# (\w+)/migrations/(\w+)\.py \(([\w-]+)(?:, (\w+))?\)\n")
 
 
@@ -78,6 +88,15 @@ def blocks_of(page: Path) -> Iterator[Block]:
         lines = [each[indent:] for each in found["text"].rstrip().splitlines()]
         text = "\n".join(lines) + "\n"
         yield Block(page, line, found["language"], found["options"], text)
+
+
+def sections_of(page: Path) -> Iterator[list[Block]]:
+    """Yield the blocks of a page, section by section."""
+    text = TEXTS[page]
+    titles = [text.count("\n", 0, found.start()) for found in TITLE.finditer(text)]
+    number = lambda block: sum(title < block.line for title in titles)  # noqa: E731
+    for _, found in itertools.groupby(blocks_of(page), number):
+        yield list(found)
 
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
@@ -170,10 +189,19 @@ def settings_in(block: Block) -> dict[str, Any]:
 
 SCENES = [scene for page in PAGES for scene in scenes(page)]
 EXAMPLES = [scene for scene in SCENES if scene.stage]
+FOLLOWED = [
+    section
+    for page in PAGES
+    for section in sections_of(page)
+    if page != TUTORIAL
+    and any("manage.py makemigrations" in block.text for block in section)
+    and any(output.strip() for block in section for _, output in commands_in(block))
+]
 PRINTED = [
     scene
     for scene in SCENES
     if scene.block.page != TUTORIAL
+    and not any(scene.block in section for section in FOLLOWED)
     and any(output.strip() for _, output in commands_in(scene.block))
 ]
 
@@ -210,6 +238,72 @@ def test_commands_print_what_the_page_shows(scene, database, tmp_path, capsys):
         assert_shown(output, printed + capsys.readouterr().err)
 
 
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("section", FOLLOWED, ids=lambda found: str(found[0]))
+def test_section_can_be_followed(section, database, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    project = Project(tmp_path)
+    project.write_source("shop", SHOP.stem, SHOP.read_text(encoding="utf-8"))
+    models = tmp_path / "shop" / "models.py"
+    models.write_text((SHOP.parent.parent / "models.py").read_text(encoding="utf-8"))
+    project.migrate("shop", SHOP.stem, database=database, verbosity=0)
+    has_run = False
+    for block in section:
+        if block.language == "diff":
+            models.write_text(changed(models.read_text(), block))
+        elif place := PLACE.match(block.text):
+            path = project.migrations(place[1]) / f"{place[2]}.py"
+            if not has_run:
+                path.write_text(block.text, encoding="utf-8")
+            assert ast.dump(ast.parse(path.read_text(encoding="utf-8"))) == ast.dump(
+                ast.parse(block.text)
+            ), f"{block}:\n{path.read_text(encoding='utf-8')}"
+        for command, shown in commands_in(block):
+            name, *arguments = shlex.split(command, comments=True)[2:]
+            if name == "check":
+                arguments += ["--tag", "syzygy_like"]
+            elif name != "makemigrations":
+                arguments += ["--database", database]
+            printed = conversation(project, [name, *arguments], shown)
+            for part in re.split(r"^ *\.\.\.\n", shown, flags=re.M):
+                assert_shown(part, printed)
+            has_run = True
+
+
+def changed(text: str, block: Block) -> str:
+    """Apply the hunks of a diff."""
+    for hunk in re.split(r"^@@.*\n", block.text, flags=re.M):
+        lines = hunk.splitlines()
+        old, new = (
+            "".join(f"{each[1:]}\n" for each in lines if each[:1] in kinds)
+            for kinds in ({"", " ", "-"}, {"", " ", "+"})
+        )
+        assert text.count(old) == 1, f"{block}: not in the models:\n{old}"
+        text = text.replace(old, new)
+    return text
+
+
+def conversation(project: Project, command: list[str], shown: str) -> str:
+    """Run a command that is answered as the page shows, and return what is seen."""
+    seen = io.StringIO()
+
+    def reply(prompt: str = "") -> str:
+        seen.write(prompt)
+        question = seen.getvalue().splitlines()[-1].rstrip()
+        answer = re.search(rf"^{re.escape(question)} ?(.*)$", shown, re.M)
+        assert answer, f"no answer to {question!r}"
+        seen.write(f"{answer[1]}\n")
+        return answer[1]
+
+    with pytest.MonkeyPatch.context() as patch, project.active():
+        patch.setattr("builtins.input", reply)
+        try:
+            call_command(*command, stdout=seen, stderr=seen)
+        except (CommandError, SystemExit) as error:
+            seen.write(f"{type(error).__name__}: {error}")
+    return seen.getvalue()
+
+
 def assert_shown(shown: str, printed: str) -> None:
     """Fail with the difference unless ``shown`` is a part of what was printed."""
     wanted, given = normal(shown), normal(printed)
@@ -222,8 +316,12 @@ def assert_shown(shown: str, printed: str) -> None:
 WAITING = re.compile(r"waiting since [\d-]+ [\d:]+ \([^()]+\)")
 
 
+HEADER = re.compile(r"Generated by Django [\d.]+ on [\d-]+ [\d:]+")
+
+
 def normal(text: str) -> str:
     text = WAITING.sub("waiting since then", text)
+    text = HEADER.sub("Generated by Django", text)
     lines = (line.expandtabs(4).rstrip() for line in text.strip().splitlines())
     return "\n".join(lines)
 

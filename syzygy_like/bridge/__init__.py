@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from django.db.migrations.state import ProjectState
 
@@ -13,7 +13,9 @@ from syzygy_like.bridge.obstacles import obstacles
 from syzygy_like.bridge.omission import Omission
 from syzygy_like.bridge.places import Atlas, Place
 from syzygy_like.compat import Problem, errors, incompatibilities
-from syzygy_like.schema import Presence, Schema, everywhere
+from syzygy_like.schema import ColumnCache, Presence, Schema, Table, everywhere
+
+Tables = Mapping[str, Table]
 
 __all__ = ["Bridge", "NoBridgeError", "Omission", "OneOffs", "bridge"]
 
@@ -76,10 +78,11 @@ class _Builder:
         self.loosener = loosener
         self.presence = presence
         self.unsigned = loosener.omission.unsigned
+        self.columns: ColumnCache = {}
         self.codes = {True: self._atlas(draft.old), False: self._atlas(draft.new)}
 
     def _atlas(self, state: ProjectState) -> Atlas:
-        return Atlas(state, self.presence, self.unsigned)
+        return Atlas(state, self.presence, self.unsigned, self.columns)
 
     def build(self) -> Bridge:
         """Take back what one of the codes cannot bear, until nothing is left."""
@@ -99,8 +102,7 @@ class _Builder:
         # to go: it has to be able to delete rows there.
         going = {name: old[name] for name in between.tables if name in old}
         for is_old, code in ((True, old), (False, new), (False, {**going, **new})):
-            for problem in errors(incompatibilities(Schema(code), between.schema)):
-                yield is_old, problem
+            yield from ((is_old, each) for each in _problems(code, between.tables))
 
     def _take_back(self, between: Atlas, problems: list[tuple[bool, Problem]]) -> None:
         """Take back a little of each part that is in the way."""
@@ -118,11 +120,13 @@ class _Builder:
 
     def _place(self, between: Atlas, old: bool, problem: Problem) -> Place:
         detail = "" if problem.column else problem.detail
-        for atlas in (between, self.codes[old]):
-            place = atlas.place(problem.table, problem.column, detail)
-            if place is not None:
-                return place
-        raise AssertionError(problem)  # one of the two has the table
+        atlases = (between, self.codes[old])
+        found = [
+            atlas.place(problem.table, problem.column, detail) for atlas in atlases
+        ]
+        places = [place for place in found if place is not None]
+        # One of the two has the table, but where it is lacking not the column.
+        return next((place for place in places if place.field), places[0])
 
     def _give_way(self, between: Atlas, place: Place, problem: Problem) -> bool:
         """Take another version of what breaks a rule; tell whether there was one."""
@@ -141,3 +145,11 @@ class _Builder:
             return False
         self.draft.edit(place.key, place.field, loosened)
         return True
+
+
+def _problems(code: Tables, database: Tables) -> list[Problem]:
+    # A table that is the same on both sides is no problem.
+    names = {**code, **database}
+    differing = [name for name in names if code.get(name) != database.get(name)]
+    found = incompatibilities(Schema(code), Schema(database), only=differing)
+    return errors(found)

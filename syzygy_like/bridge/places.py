@@ -7,7 +7,7 @@ import dataclasses
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.models.options import normalize_together
 
-from syzygy_like.schema import Builder, ModelKey, Presence, Schema, Table
+from syzygy_like.schema import Builder, ColumnCache, ModelKey, Presence, Schema, Table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,11 +22,17 @@ class Place:
 class Atlas:
     """The tables of a state, each with the model that it belongs to."""
 
-    def __init__(self, state: ProjectState, presence: Presence, unsigned: bool):
+    def __init__(
+        self,
+        state: ProjectState,
+        presence: Presence,
+        unsigned: bool,
+        columns: ColumnCache,
+    ):
         self.state = state
         self.owners: dict[str, ModelKey] = {}
         self.tables: dict[str, Table] = {}
-        builder = Builder(state, presence, unsigned)
+        builder = Builder(state, presence, unsigned, columns)
         for key in state.models:
             for name, table in builder.tables(key).items():
                 self._add(key, name, table)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from django.db import models
+import textwrap
+
 from django.db.migrations.writer import MigrationWriter
 from django.db.models.fields import NOT_PROVIDED
 
@@ -12,6 +13,7 @@ from syzygy_like.messages.problems import NEW, OLD, clause
 from syzygy_like.release import Release
 from syzygy_like.release.renames import Rename
 from syzygy_like.schema.names import column_name, table_name
+from syzygy_like.schema.types import Field
 
 PAGE = 'See the page "Change models" of the documentation.'
 
@@ -88,15 +90,20 @@ def _why(error: NoBridgeError, release: Release) -> str:
         f"{subject} cannot change in one release: no database suits the code now "
         "serving and the new code at the same time."
     )
-    if error.problem is None and error.name:
-        reason = f"Both want {error.name!r}, for different things."
-    elif error.problem is None:
-        reason = "Django cannot alter it in place."
-    else:
-        code = OLD if error.old else NEW
-        reason = f"{error.problem.subject}: {clause(error.problem, code)}."
-        reason += f" [{error.problem.rule}]"
-    return f"{start}\n{reason} Nothing was written."
+    return "\n".join(map(_wrapped, [start, _reason(error), "Nothing was written."]))
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 88, break_on_hyphens=False, break_long_words=False)
+
+
+def _reason(error: NoBridgeError) -> str:
+    if error.problem is not None:
+        code = clause(error.problem, OLD if error.old else NEW)
+        return f"{error.problem.subject}: {code}. [{error.problem.rule}]"
+    if error.name:
+        return f"What goes and what comes both want {error.name!r}."
+    return "Django cannot alter it in place."
 
 
 def _steps(error: NoBridgeError, release: Release) -> str:
@@ -109,24 +116,30 @@ def _steps(error: NoBridgeError, release: Release) -> str:
         return _TABLE.format(model=new.name, table=table_name(old))
     if rule in ("primary-key", "missing-sequence"):
         return _KEY.format(model=new.name)
+    if error.name:
+        return _TAKEN.format(name=error.place.field)
     name = error.place.field
-    fields = old.fields.get(name), new.fields.get(name)
-    if not name or None in fields:
+    before, field = old.fields.get(name), new.fields.get(name)
+    if before is None or field is None:
         return _OTHER.format(subject=_subject(error, release))
-    columns = [column_name(name, field) for field in fields if field]
-    if rule == "missing-column" and columns[0] != columns[1]:
-        return _COLUMN.format(field=f"{new.name}.{name}", column=columns[0])
-    return _FIELD.format(
-        model=new.name, name=name, added=f"new_{name}", field=_definition(fields[1])
-    )
+    column = column_name(name, before)
+    if rule == "missing-column" and column != column_name(name, field):
+        return _COLUMN.format(field=f"{new.name}.{name}", column=column)
+    return _two_releases(new.name, name, field)
 
 
-def _definition(field: object) -> str:
-    """Return how to write a field that may be NULL for a while."""
-    assert isinstance(field, models.Field)
-    if not field.many_to_many and not field.generated:
+def _two_releases(model: str, name: str, field: Field) -> str:
+    """Spell out how to change a field under another name."""
+    template = _FIELD
+    if field.many_to_many:
+        template = _RELATION
+    elif field.generated:
+        template = _GENERATED
+    else:
         field = rebuilt(field, null=True, default=NOT_PROVIDED, db_column=NOT_PROVIDED)
-    return MigrationWriter.serialize(field)[0]
+    text, _ = MigrationWriter.serialize(field)
+    text = text.replace("django.db.models.deletion.", "models.")
+    return template.format(model=model, name=name, added=f"new_{name}", field=text)
 
 
 _FIELD = """\
@@ -140,6 +153,31 @@ Fix: change it over two releases, under another name first.
 
 makemigrations writes what each of them needs. To keep the name in Python, rename
 {added} to {name} in a third release, with db_column="{added}"."""
+
+_RELATION = """\
+Fix: change it over two releases, under another name first.
+
+  Release 1  Add the new relation beside {model}.{name}:
+                 {added} = {field}
+             Write both relations, read {name}. When it is rolled out everywhere, copy
+             the rows with a data migration.
+  Release 2  Read and write {added} only, and remove {name} from {model}.
+
+makemigrations writes what each of them needs."""
+
+_GENERATED = """\
+Fix: change it over two releases, under another name first.
+
+  Release 1  Add the new field beside {model}.{name}, and read that:
+                 {added} = {field}
+  Release 2  Remove {name} from {model}.
+
+makemigrations writes what each of them needs."""
+
+_TAKEN = """\
+Fix: if {name} is another name for what there is, it was renamed: run makemigrations
+without --noinput, and say so when it asks. If it is something else, give it a
+db_column of its own."""
 
 _COLUMN = """\
 Fix: keep db_column="{column}" on {field}. To move it to another column, add a field

@@ -67,9 +67,9 @@ def halves(
                 _complete(migration, app_label, release)
     for app_label, migrations in contract.items():
         several = [each for migration in migrations for each in migration.operations]
-        first = [*_preparations(app_label, several, between, release)]
+        first = snippets.distinct(_preparations(app_label, several, between, release))
         # Before anything is altered: later there is less to go by.
-        migrations[0].operations = [*first, *migrations[0].operations]
+        migrations[0].operations[:0] = [each.operation for each in first]
     return expand, contract
 
 
@@ -99,17 +99,16 @@ def _with_one_off(operation: Any, app_label: str, release: Release) -> Any:
 
 def _preparations(
     app_label: str, operations: list[Operation], between: ProjectState, release: Release
-) -> Iterator[Operation]:
+) -> Iterator[Snippet]:
     """Yield what has to become of the rows of an app before it is altered."""
     for (app, model, name), source in release.copies.items():
         if app == app_label:
             label = between.models[app, model].name
-            yield snippets.copy(app, label, source, name).operation
+            yield snippets.copy(app, label, source, name)
     for operation in operations:
         if isinstance(operation, AlterField):
             model_state = between.models[app_label, operation.model_name_lower]
-            for snippet in _for_field(operation, model_state, release):
-                yield snippet.operation
+            yield from _for_field(operation, model_state, release)
 
 
 def _for_field(

@@ -111,6 +111,8 @@ def physical(
     operations: dict[str, list[Operation]], state: ProjectState, presence: Presence
 ) -> Iterator[Rename]:
     """Yield the renames that change the database."""
+    if not operations:
+        return
     if schema(applied(operations, state), presence) == schema(state, presence):
         return
     current = state.clone()

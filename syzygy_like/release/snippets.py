@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db import models
@@ -30,11 +31,16 @@ _TAIL = """\
 
 @dataclasses.dataclass(frozen=True)
 class Snippet:
-    """A function for RunPython: its name, its source, and the imports it needs."""
+    """
+    A function for RunPython: its name, its source, and the imports it needs.
+
+    ``model`` is the name of the model whose rows it changes.
+    """
 
     name: str
     source: str
     imports: frozenset[str] = frozenset()
+    model: str = ""
 
     def __call__(self, apps: Any, schema_editor: Any) -> None:
         """Do what the source says, where a migration runs that is in no file."""
@@ -46,11 +52,32 @@ class Snippet:
     @property
     def operation(self) -> RunPython:
         """The operation that calls the function, and does nothing backwards."""
-        return RunPython(self, NOOP, elidable=True)
+        # Where a router keeps the model off a database there are no rows.
+        return RunPython(
+            self, NOOP, hints={"model_name": self.model.lower()}, elidable=True
+        )
+
+    def called(self, name: str) -> Snippet:
+        """Return the same function under another name."""
+        source = self.source.replace(f"def {self.name}(", f"def {name}(", 1)
+        return dataclasses.replace(self, name=name, source=source)
 
 
 # As one writes it by hand; Django would write the path of its module.
 NOOP = Snippet("migrations.RunPython.noop", "")
+
+
+def distinct(snippets: Iterable[Snippet]) -> Iterator[Snippet]:
+    """Yield functions, each under a name of its own."""
+    names: set[str] = set()
+    for each in snippets:
+        name = each.name
+        for number in itertools.count(2):
+            if name not in names:
+                break
+            name = f"{each.name}_{number}"
+        names.add(name)
+        yield each.called(name)
 
 
 def sources(operations: Iterable[Operation]) -> list[str]:
@@ -69,10 +96,10 @@ class _SnippetSerializer(BaseSerializer):
 MigrationWriter.register_serializer(Snippet, _SnippetSerializer)
 
 
-def _snippet(name: str, purpose: str, body: str, *imports: str) -> Snippet:
+def _snippet(model: str, name: str, purpose: str, body: str, *imports: str) -> Snippet:
     head = _HEAD.format(name=name, purpose=purpose)
     source = head + textwrap.indent(textwrap.dedent(body), "    ") + _TAIL
-    return Snippet(name, source, frozenset(imports))
+    return Snippet(name, source, frozenset(imports), model)
 
 
 def _rows(app_label: str, model: str) -> str:
@@ -88,12 +115,14 @@ def fill(app_label: str, model: str, name: str, value: Any) -> Snippet:
     text, imports = MigrationWriter.serialize(value)
     if callable_:
         body = (
-            f'for key in list(rows.filter({name}=None).values_list("pk", flat=True)):\n'
+            f"empty = rows.filter({name}__isnull=True)\n"
+            'for key in list(empty.values_list("pk", flat=True)):\n'
             f"    rows.filter(pk=key).update({name}={text}())\n"
         )
     else:
-        body = f"rows.filter({name}=None).update({name}={text})\n"
+        body = f"rows.filter({name}__isnull=True).update({name}={text})\n"
     return _snippet(
+        model,
         f"fill_{model.lower()}_{name}",
         f"Give {model}.{name} a value where it has none.",
         _rows(app_label, model) + body,
@@ -104,10 +133,11 @@ def fill(app_label: str, model: str, name: str, value: Any) -> Snippet:
 def copy(app_label: str, model: str, old: str, new: str) -> Snippet:
     """Return a function that copies one field to another where that has no value."""
     return _snippet(
+        model,
         f"copy_{model.lower()}_{old}",
         f"Copy {model}.{old} to {new} where that has no value.",
         _rows(app_label, model)
-        + f'rows.filter({new}=None).update({new}=models.F("{old}"))\n',
+        + f'rows.filter({new}__isnull=True).update({new}=models.F("{old}"))\n',
         "from django.db import models",
     )
 
@@ -125,7 +155,7 @@ def settle(app_label: str, model: str, name: str, field: Any) -> Snippet:
         return _settle_child(app_label, model, name)
     attname = field_attname(name, field)
     target = (field.to_fields or [None])[0] or "pk"
-    what, action = _on_delete(field, name)
+    what, action, imports = _on_delete(field, name)
     body = (
         f'{model} = apps.get_model("{app_label}", "{model}")\n'
         f'target = {model}._meta.get_field("{name}").related_model\n'
@@ -136,22 +166,29 @@ def settle(app_label: str, model: str, name: str, field: Any) -> Snippet:
         f"rows.filter(~models.Exists(there)).{action}\n"
     )
     return _snippet(
+        model,
         f"settle_{model.lower()}_{name}",
         f"{what} rows of {model} whose {name} was deleted meanwhile.",
         body,
         "from django.db import models",
+        *imports,
     )
 
 
-def _on_delete(field: Field, name: str) -> tuple[str, str]:
-    """Return what happens to a row whose target is gone: in words and as a call."""
+def _on_delete(field: Field, name: str) -> tuple[str, str, set[str]]:
+    """
+    Return what happens to a row whose target is gone.
+
+    That is in words, as a call, and the imports that it needs.
+    """
     remote: Any = field.remote_field
     kind = remote.on_delete.__name__.removeprefix("DB_")
     if kind == "SET_DEFAULT" and not callable(field.default):
-        return f"Reset {name} in", f"update({name}={field.default!r})"
+        text, imports = MigrationWriter.serialize(field.default)
+        return f"Reset {name} in", f"update({name}={text})", imports
     if kind != "CASCADE" and field.null:
-        return f"Clear {name} in", f"update({name}=None)"
-    return "Delete", "delete()"
+        return f"Clear {name} in", f"update({name}=None)", set()
+    return "Delete", "delete()", set()
 
 
 def _settle_many(app_label: str, model: str, name: str) -> Snippet:
@@ -168,6 +205,7 @@ def _settle_many(app_label: str, model: str, name: str) -> Snippet:
         "        rows.filter(~models.Exists(there)).delete()\n"
     )
     return _snippet(
+        model,
         f"settle_{model.lower()}_{name}",
         f"Delete rows of {model}.{name} of which an end was deleted meanwhile.",
         body,
@@ -193,6 +231,7 @@ def _settle_child(app_label: str, model: str, name: str) -> Snippet:
         ")\n"
     )
     return _snippet(
+        model,
         f"settle_{model.lower()}_{name}",
         f"Delete rows of {model} whose parent was deleted meanwhile.",
         body,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.migrations.state import ProjectState
 
-from syzygy_like.schema.build import Builder, Presence, everywhere
+from syzygy_like.schema.build import Builder, ColumnCache, Presence, everywhere
 from syzygy_like.schema.names import ModelKey
 from syzygy_like.schema.patches import Patch, join
 from syzygy_like.schema.tables import (
@@ -21,6 +21,7 @@ __all__ = [
     "ANYTHING",
     "Builder",
     "Column",
+    "ColumnCache",
     "ColumnType",
     "Constraint",
     "Default",

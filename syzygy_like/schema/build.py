@@ -29,6 +29,8 @@ from syzygy_like.schema.tables import Column, Constraint, Reference, Table
 from syzygy_like.schema.types import ANYTHING, ColumnType, Field, column_type
 
 Presence = Callable[[ModelState], bool]
+# By identity and name of the field, which is kept so that no other one gets that.
+ColumnCache = dict[tuple[int, str], tuple[Field, "Column | None"]]
 
 
 def everywhere(model_state: ModelState) -> bool:
@@ -41,6 +43,7 @@ class Builder:
     Builds the tables of models of one project state.
 
     Positive integers of MySQL and MariaDB are ``unsigned``, with twice the range.
+    Builders of states that share fields may share the ``columns`` of these.
     """
 
     def __init__(
@@ -48,12 +51,13 @@ class Builder:
         state: ProjectState,
         presence: Presence = everywhere,
         unsigned: bool = False,
+        columns: ColumnCache | None = None,
     ):
         self.unsigned = unsigned
         self.models = cast("Mapping[ModelKey, ModelState]", state.models)
         self.presence = presence
         self.consulted: set[ModelKey] = set()
-        self._columns: dict[tuple[int, str], tuple[Field, Column | None]] = {}
+        self._columns: ColumnCache = {} if columns is None else columns
 
     def tables(self, key: ModelKey) -> dict[str, Table]:
         """

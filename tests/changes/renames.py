@@ -105,16 +105,6 @@ CHANGES = [
         names=("Order", "cost", "db_column"),
         why=BY_HAND,
     ),
-    field(
-        "rename-field-keeping-column-without-being-asked",
-        "Rename a field, but not its column, where nobody answers",
-        "IntegerField(null=True)",
-        "IntegerField(null=True, db_column='price')",
-        outcome=REFUSED,
-        answers=(),
-        names=("Order", "cost"),
-        why="Django would drop the column, and add it again without its values.",
-    ),
     renamed(
         "rename-model",
         "Rename a model",

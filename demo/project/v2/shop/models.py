@@ -20,7 +20,7 @@ class Product(models.Model):
     name = models.CharField(max_length=120)
     price = models.DecimalField(max_digits=8, decimal_places=2)
     weight = models.IntegerField(default=0)
-    stock = models.IntegerField(db_default=0)
+    stock = models.IntegerField(default=0)
     released = models.DateField(null=True, blank=True)
     tags = models.ManyToManyField(Tag, blank=True)
 
