@@ -28,7 +28,7 @@ def inspect(alias: str) -> dict[str, Any]:
         found[table] = {"columns": columns, "named": named, "unnamed": unnamed}
     if connections[alias].vendor == "postgresql":
         found["definitions"] = sorted(rows(alias, DEFINITIONS))
-    else:
+    elif connections[alias].vendor == "sqlite":
         for table in [*found]:
             found[table]["references"] = references(alias, table)
     return found

@@ -83,6 +83,8 @@ Fix: move 2 from shop/migrations/0007_swap_price.py to 0008_remove_order_price.p
             ),
         ]
 
+This command does it: makemigrations --split shop 0007_swap_price
+
 Already applied everywhere? Say so once, in your settings:
 
     MIGRATION_STAGES_BASELINE = {
@@ -386,7 +388,7 @@ def test_a_fix_with_a_function_of_the_migration_can_be_pasted(shop):
     shop.write_source("shop", "0002_place", WITH_FUNCTION)
     (message,) = found(shop)
     _, _, pasted = message.hint.partition("0003_place_post_deploy.py:\n\n")
-    code = textwrap.dedent(pasted.partition("\n\nAlready applied")[0])
+    code = textwrap.dedent(pasted.partition("\n\nThis command")[0])
     assert "# Move the functions here from 0002_place.py." in code
     assert "code=copy," in code
     assert "reverse_code=migrations.RunPython.noop," in code

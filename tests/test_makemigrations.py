@@ -15,18 +15,6 @@ pytestmark = [pytest.mark.databases("sqlite"), pytest.mark.usefixtures("database
 
 NOTE = "class Note(models.Model):\n    text = models.TextField(null=True)\n"
 ORDER = "class Order(models.Model):\n    price = models.IntegerField(null=True)\n"
-USER = """\
-from django.contrib.auth.models import AbstractBaseUser
-class User(AbstractBaseUser):
-    name = models.CharField(max_length=20, unique=True)
-    USERNAME_FIELD = "name"
-"""
-OWNED = """\
-from django.conf import settings
-class Order(models.Model):
-    price = models.IntegerField(null=True)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_constraint=0)
-"""
 
 
 def to(label: str, null: bool = True) -> str:
@@ -230,43 +218,3 @@ def test_an_app_without_migrations_gets_them_if_it_is_named(tmp_path, labels):
     project.app("news", NOTE)
     _, _, files = same(project, labels)
     assert list(files) == ["news.0001_initial" for _ in labels]
-
-
-def in_processes(project: Project, settings: str, *arguments: str):
-    """Run both commands in processes of their own; return the files."""
-    old, stock = copy(project, "old"), copy(project, "stock")
-    without = "INSTALLED_APPS.remove('syzygy_like')"
-    found = []
-    for each, more in ((stock, without), (project, "")):
-        done = each.manage("makemigrations", *arguments, settings=f"{settings}\n{more}")
-        files = {normal(each, k): v for k, v in written(each, old).items()}
-        said = normal(each, done.stdout)
-        found.append((done.returncode, said, done.stderr, files))
-    assert found[0] == found[1]
-    return found[1]
-
-
-def test_a_model_of_the_user_that_is_swapped_in(tmp_path):
-    project = before(tmp_path, {"blog": NOTE})
-    project.apps += ["django.contrib.auth", "django.contrib.contenttypes"]
-    write_models(project, {"people": USER, "shop": OWNED})
-    settings = "AUTH_USER_MODEL = 'people.User'"
-    code, _, errors, files = in_processes(project, settings)
-    assert (code, errors, len(files)) == (0, "", 2)
-    assert "swappable_dependency" in files["shop.0001_initial"]
-
-
-def test_migrations_in_another_module(tmp_path):
-    project = before(tmp_path, {"blog": NOTE})
-    write_models(project, {"shop": ORDER})
-    settings = "MIGRATION_MODULES = {'shop': 'shop.history.kept'}"
-    code, said, errors, _ = in_processes(project, settings, "shop")
-    assert (code, errors) == (0, "")
-    assert "  shop/history/kept/0001_initial.py\n" in said
-
-
-def test_paths_are_relative_to_where_one_is(tmp_path):
-    project = before(tmp_path, {"blog": NOTE})
-    write_models(project, {"blog": ORDER + NOTE})
-    _, said, *_ = in_processes(project, "", "--no-header")
-    assert "  blog/migrations/0002_order.py\n" in said

@@ -158,42 +158,6 @@ def test_what_an_active_language_says_is_not_written(shop):
     assert "Nein" not in files
 
 
-def test_what_depends_on_the_last_migration_of_another_app(shop, database):
-    write_models(shop, {"blog": "class Note(models.Model):\n    pass\n"})
-    run(shop, "makemigrations")
-    write_models(shop, {"blog": "class Note(models.Model):\n    pass\n" + ORDER})
-    run(shop, "makemigrations")
-    key = "    o = models.ForeignKey('blog.Order', models.CASCADE, null=True)\n"
-    old = changed(shop, ORDER + key)
-    run(shop, "makemigrations")
-    for text in written(shop, old).values():
-        assert "('blog', '0002_order')" in text
-    assert run(shop, "migrate", database=database)[0] == 0
-
-
-def test_models_of_two_apps_that_refer_to_each_other(shop, database):
-    write_models(shop, {"blog": ORDER})
-    run(shop, "makemigrations")
-    key = "    o = models.ForeignKey('{}.Order', models.CASCADE, null=True)\n"
-    old = changed(shop, ORDER + key.format("blog"))
-    changed(shop, ORDER + key.format("shop"), "blog")
-    run(shop, "makemigrations")
-    assert len(written(shop, old)) == 4
-    assert run(shop, "makemigrations", "--check")[0] == 0
-    assert run(shop, "migrate", database=database)[0] == 0
-
-
-def test_a_reference_to_a_model_of_an_installed_app(shop, database):
-    shop.apps += ["django.contrib.contenttypes", "django.contrib.auth"]
-    key = "    group = models.ForeignKey('auth.Group', models.CASCADE, null=True)\n"
-    old = changed(shop, ORDER + key)
-    run(shop, "makemigrations")
-    files = written(shop, old)
-    assert len(files) == 2
-    assert all("('auth', '0012_" in text for text in files.values())
-    assert run(shop, "migrate", database=database)[0] == 0
-
-
 def test_functions_of_the_same_name(shop, database):
     """Order.a_b and Order_a.b."""
     other = "class Order_a(models.Model):\n    pass\n"
@@ -229,21 +193,6 @@ def test_json_of_a_callable_is_filled_in(shop, database):
     with connections[database].cursor() as cursor:
         cursor.execute("SELECT j FROM shop_order")
         assert cursor.fetchall() == [('{"a": 1}',)]
-
-
-class ByModel:
-    """Keeps one model off a database."""
-
-    def allow_migrate(self, db, app_label, model_name=None, **hints):
-        return model_name != "order"
-
-
-def test_a_model_that_a_router_keeps_off_this_database(shop, database):
-    shop.settings["DATABASE_ROUTERS"] = ["tests.test_makemigrations_split.ByModel"]
-    old = changed(shop, f"{CODE}{ORDER}    c = models.TextField(default=code)\n")
-    run(shop, "makemigrations")
-    assert len(written(shop, old)) == 2
-    assert run(shop, "migrate", database=database)[0] == 0
 
 
 def test_what_cannot_be_written_leaves_no_half(shop):

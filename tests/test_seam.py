@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
-from django.core.management.commands import migrate
+from django.core.management.commands import makemigrations, migrate
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.writer import MigrationWriter
 
 from syzygy_like import seam
 
@@ -48,8 +49,10 @@ class Visitor(threading.Thread):
 @pytest.fixture(autouse=True)
 def django_is_as_before():
     assert migrate.MigrationExecutor is MigrationExecutor
+    assert makemigrations.MigrationWriter is MigrationWriter
     yield
     assert migrate.MigrationExecutor is MigrationExecutor
+    assert makemigrations.MigrationWriter is MigrationWriter
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
@@ -112,3 +115,30 @@ def test_where_django_has_a_hook_it_is_used(monkeypatch):
         assert command.executor_class == "ours"
         assert migrate.MigrationExecutor is MigrationExecutor
     assert command.executor_class == "theirs"
+
+
+def test_a_writer_and_an_executor_do_not_know_each_other():
+    with seam.writer(made("writer")):
+        assert makemigrations.MigrationWriter(None) == "writer"
+        assert migrate.MigrationExecutor is MigrationExecutor
+        with seam.executor(migrate.Command(), made("executor")):
+            assert migrate.MigrationExecutor(None) == "executor"
+            assert makemigrations.MigrationWriter(None) == "writer"
+        assert makemigrations.MigrationWriter(None) == "writer"
+
+
+def test_other_threads_get_djangos_writer():
+    found = []
+    with seam.writer(made("ours")):
+        work = threading.Thread(
+            target=lambda: found.append(makemigrations.MigrationWriter(None))
+        )
+        work.start()
+        work.join(10)
+    assert [type(each) for each in found] == [MigrationWriter]
+
+
+def test_an_error_leaves_no_writer_behind():
+    with pytest.raises(ZeroDivisionError), seam.writer(made("ours")):
+        raise ZeroDivisionError
+    assert seam.WRITER._users == 0

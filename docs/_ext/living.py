@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import sys
+from itertools import groupby
 from pathlib import Path
 
 import django
@@ -24,7 +25,7 @@ class LivingDirective(SphinxDirective):
     sources = ()
 
     def run(self):
-        for source in self.sources:
+        for source in (__file__, *self.sources):
             self.env.note_dependency(str(source))
         text = "\n".join(self.lines())
         return self.parse_text_to_nodes(text, allow_section_headings=True)
@@ -57,32 +58,39 @@ class IncompatibilityRules(LivingDirective):
             yield "In the case told above a :doc:`hazard </explanation/hazards>`."
 
 
+def module_of_tests(name):
+    """Return a module, None where the tests are not part of the build."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name not in {"tests", name}:
+            raise
+        return None
+
+
+def table(*rows):
+    """Yield the lines of a table whose first row is its head."""
+    yield from (".. list-table::", "   :header-rows: 1", "   :class: scenarios", "")
+    for row in rows:
+        for index, cell in enumerate(row):
+            first, *rest = cell.splitlines()
+            yield f"   {'  -' if index else '* -'} {first}"
+            yield from (f"       {line}" for line in rest)
+    yield ""
+
+
 class ScenarioTable(LivingDirective):
-    """The catalogue of changes in ``tests/scenarios.py``, as a table."""
+    """The catalogue of migrations in ``tests/scenarios.py``, as a table."""
 
     sources = [ROOT / "tests" / "scenarios.py"]
 
     def lines(self):
-        scenarios = self.scenarios()
-        if not scenarios:
-            yield "The catalogue of changes is not part of this build."
+        module = module_of_tests("tests.scenarios")
+        if module is None:
+            yield "The catalogue of migrations is not part of this build."
             return
-        yield ".. list-table::"
-        yield "   :header-rows: 1"
-        yield "   :class: scenarios"
-        yield ""
-        for row in [("Change", "Stage", "Why"), *map(self.row, scenarios)]:
-            for index, cell in enumerate(row):
-                yield f"   {'-' if index else '* -'} {cell}".replace("   -", "     -")
-
-    def scenarios(self):
-        try:
-            module = importlib.import_module("tests.scenarios")
-        except ModuleNotFoundError as error:
-            if error.name != "tests.scenarios":
-                raise
-            return []
-        return list(module.SCENARIOS)
+        head = ("Change", "Stage", "Why")
+        yield from table(head, *map(self.row, module.SCENARIOS))
 
     def row(self, scenario):
         breaks = self.rules("Old code on the result", scenario.breaks)
@@ -95,6 +103,51 @@ class ScenarioTable(LivingDirective):
         if found:
             links = ", ".join(f":ref:`{each} <rule-{each}>`" for each in sorted(found))
             yield f"*{title}:* {links}."
+
+
+class ChangeTables(LivingDirective):
+    """The catalogue of changes in ``tests/changes``: a section for each module."""
+
+    sources = sorted((ROOT / "tests" / "changes").glob("*.py"))
+
+    def lines(self):
+        catalogue = module_of_tests("tests.changes")
+        if catalogue is None:
+            yield "The catalogue of changes is not part of this build."
+            return
+        for module in catalogue.MODULES:
+            title = sentence(module.__doc__).removesuffix(".")
+            yield from ("", title, "-" * len(title), "")
+            head = ("Change", "What is written", "Why")
+            yield from table(head, *self.rows(module.CHANGES))
+
+    def rows(self, changes):
+        """Yield a row for changes that follow each other and are alike."""
+        for (outcome, why), alike in groupby(changes, self.told):
+            titles = "\n".join(f"| {self.title(each)}" for each in alike)
+            yield titles, outcome, why
+
+    def told(self, change):
+        return OUTCOMES[change.outcome.name], sentence(change.why)
+
+    def title(self, change):
+        title = sentence(change.title).removesuffix(".")
+        if change.answers == COPIED:
+            title += ", and choose to copy it"
+        where = [VENDORS[each] for each in change.databases]
+        where = where if len(where) == 1 else []
+        if change.min_django > (5, 2):
+            where.append(f"Django {'.'.join(map(str, change.min_django))}")
+        return f"{title} ({', '.join(where)})" if where else title
+
+
+COPIED = ("y", "2")  # the second answer to the question what becomes of the column
+VENDORS = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
+OUTCOMES = {
+    "AS_DJANGO": "what Django writes",
+    "SPLIT": "**two halves**",
+    "REFUSED": "*nothing: refused*",
+}
 
 
 class DjangoSuite(LivingDirective):
@@ -121,5 +174,6 @@ def setup(app):
         django.setup()
     app.add_directive("incompatibility-rules", IncompatibilityRules)
     app.add_directive("scenario-table", ScenarioTable)
+    app.add_directive("change-tables", ChangeTables)
     app.add_directive("django-suite", DjangoSuite)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -81,9 +81,9 @@ class Authoring:
 
     def give_up(self, error: NoBridgeError, release: Release) -> None:
         """Return if the change is to be made without a bridge, exit if not."""
-        text = bridges.no_bridge(error, release)
         if not self.asks:
-            raise CommandError(text, returncode=QUIT)
+            raise CommandError(bridges.refused(error, release), returncode=QUIT)
+        text = bridges.no_bridge(error, release)
         self.command.log(self.command.style.WARNING(text))
         question = "Make it in one migration all the same? Queries will fail. [y/N] "
         if not self._ask(question).lower().startswith("y"):
@@ -96,6 +96,9 @@ class Authoring:
             return input().strip()
         except EOFError:
             return ""
+        except KeyboardInterrupt:
+            self.command.log_output.write("\nCancelled.")
+            sys.exit(1)
 
 
 def stages(changes: Changes, replaced: Collection[Key] = ()) -> dict[Migration, str]:

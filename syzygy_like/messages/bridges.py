@@ -20,6 +20,11 @@ PAGE = 'See the page "Change models" of the documentation.'
 
 def question(rename: Rename) -> str:
     """Ask what becomes of the column or table of what was renamed."""
+    if not rename.kept:
+        return (
+            f"The model {rename.new} was called {rename.old!r}, and so is a column of "
+            f"a many-to-many table: {_NAMED}\nPlease choose what becomes of it:"
+        )
     what = "column" if rename.is_field else "table"
     kind = "field" if rename.is_field else "model"
     name = f"{rename.model}.{rename.new}" if rename.is_field else rename.new
@@ -30,6 +35,9 @@ def question(rename: Rename) -> str:
     )
 
 
+_NAMED = "Django names these after the models."
+
+
 def choices(rename: Rename) -> list[str]:
     """Return the answers to the question, the safest first."""
     keep = f"db_{'column' if rename.is_field else 'table'}={rename.kept!r}"
@@ -37,6 +45,8 @@ def choices(rename: Rename) -> list[str]:
         f"Keep it under its old name: quit, and say {keep} in models.py "
         "(nothing changes in the database).",
     ]
+    if not rename.kept:
+        answers = ["Quit, and keep the name of the model."]
     if rename.is_field:
         answers.append(
             "Add a new column, copy the old one to it, and drop that after the deploy."
@@ -50,16 +60,21 @@ def choices(rename: Rename) -> list[str]:
 
 def keep(rename: Rename) -> str:
     """Say how to keep the column or table of what was renamed."""
-    if rename.is_field:
+    if not rename.kept:
         return (
-            f'Add db_column="{rename.kept}" to {rename.model}.{rename.new} in '
-            "models.py, then run makemigrations again: the field is renamed in Python "
-            "only. Nothing was written."
+            f"{rename.old} cannot be renamed to {rename.new} in one release, for a "
+            f"many-to-many table has a column of that name. {_NAMED} Nothing was "
+            "written.\n\nFix: keep the name of the model, or first put a model of your "
+            "own between the two (through), over two releases."
         )
+    setting, owner = f'db_table = "{rename.kept}"', f"class Meta of {rename.model}"
+    if rename.is_field:
+        setting = f'db_column="{rename.kept}"'
+        owner = f"{rename.model}.{rename.new}"
+    kind = "field" if rename.is_field else "model"
     return (
-        f'Add db_table = "{rename.kept}" to class Meta of {rename.model} in models.py, '
-        "then run makemigrations again: the model is renamed in Python only. "
-        "Nothing was written."
+        f"Add {setting} to {owner} in models.py, then run makemigrations again: the "
+        f"{kind} is renamed in Python only. Nothing was written."
     )
 
 
@@ -76,6 +91,11 @@ def no_bridge(error: NoBridgeError, release: Release) -> str:
     return "\n\n".join([_why(error, release), _steps(error, release), PAGE])
 
 
+def refused(error: NoBridgeError, release: Release) -> str:
+    """Say the same where nobody could be asked."""
+    return f"{no_bridge(error, release)}\n\n{_UNASKED}"
+
+
 def _subject(error: NoBridgeError, release: Release) -> str:
     place = error.place
     state = release.new if place.key in release.new.models else release.old
@@ -90,7 +110,7 @@ def _why(error: NoBridgeError, release: Release) -> str:
         f"{subject} cannot change in one release: no database suits the code now "
         "serving and the new code at the same time."
     )
-    return "\n".join(map(_wrapped, [start, _reason(error), "Nothing was written."]))
+    return "\n".join(map(_wrapped, [start, _reason(error)]))
 
 
 def _wrapped(text: str) -> str:
@@ -205,3 +225,7 @@ model, with db_table = "{name}". If it is another model, give it another table."
 _OTHER = """\
 Fix: add what is new beside {subject} in this release, under another name; write both
 and copy the rows; remove what is old in the next one."""
+
+_UNASKED = """\
+Nothing was written. If something was only renamed, run makemigrations without
+--noinput, and say so."""

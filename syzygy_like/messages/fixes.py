@@ -46,6 +46,10 @@ def fix(explanation: Explanation) -> str:
         )
     if explanation.rewritten and _renames(explanation):
         parts.append(_kept_names(explanation))
+    else:
+        migration = explanation.migration
+        command = f"makemigrations --split {migration.app_label} {migration.name}"
+        parts.append(f"This command does it: {command}")
     if explanation.rewritten and _adds_field(explanation):
         parts.append(
             "If one constant suits the rows that the old code writes, it is simpler to "

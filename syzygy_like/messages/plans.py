@@ -104,9 +104,8 @@ def _blocked_migration(placement: Placement, explain: Explain) -> str:
     if placement.waits_for:
         lines.append(f"but it depends on {_names(placement)}, which has to wait.")
         lines.append(
-            "\nFix: deploy them in turn. If an earlier deploy is complete, finish it "
-            "with that release's migrate --post-deploy; or let "
-            f"{name(placement)} not depend on it."
+            "\nFix: deploy them in turn. If an earlier deploy is complete, finish it: "
+            f"migrate {' '.join(placement.waits_for[-1])} --post-deploy"
         )
         return "\n".join(lines)
     if placement.breaks:

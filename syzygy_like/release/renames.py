@@ -109,18 +109,33 @@ def applied(
 
 def physical(
     operations: dict[str, list[Operation]], state: ProjectState, presence: Presence
-) -> Iterator[Rename]:
-    """Yield the renames that change the database."""
+) -> list[Rename]:
+    """
+    Return the renames that change the database.
+
+    ``kept`` is empty for a model whose table stays, but whose name is that of a
+    column in the table of a many-to-many field.
+    """
     if not operations:
-        return
-    if schema(applied(operations, state), presence) == schema(state, presence):
-        return
+        return []
+    after = applied(operations, state)
+    if schema(after, presence) == schema(state, presence):
+        return []
+    every = list(_all(operations, state))
+    found = [each for each in every if _changes(each, after)]
+    models = (each for each in every if not each.is_field)
+    return found or [dataclasses.replace(each, kept="") for each in models]
+
+
+def _all(
+    operations: dict[str, list[Operation]], state: ProjectState
+) -> Iterator[Rename]:
     current = state.clone()
     for app_label, several in operations.items():
         for operation in several:
             found = _rename(operation, app_label, current)
             operation.state_forwards(app_label, current)
-            if found is not None and _changes(found, current):
+            if found is not None:
                 yield found
 
 
@@ -138,7 +153,9 @@ def _rename(operation: Operation, app_label: str, state: ProjectState) -> Rename
 
 
 def _changes(rename: Rename, after: ProjectState) -> bool:
-    model = after.models[rename.app_label, rename.model.lower()]
+    model = after.models.get((rename.app_label, rename.model.lower()))
+    if model is None:  # renamed in its turn
+        return False
     if rename.is_field:
         return column_name(rename.new, model.fields[rename.new]) != rename.kept
     return table_name(model) != rename.kept

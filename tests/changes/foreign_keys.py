@@ -60,18 +60,30 @@ CHANGES = [
         answers=("1", "1"),
         kept=FIRST,
     ),
-    added("protecting-foreign-key", "one that protects", on_delete("PROTECT")),
-    added("restricting-foreign-key", "one that restricts", on_delete("RESTRICT")),
-    added("foreign-key-set-null", "one that is set to NULL", on_delete("SET_NULL")),
+    added(
+        "protecting-foreign-key", "a foreign key that protects", on_delete("PROTECT")
+    ),
+    added(
+        "restricting-foreign-key", "a foreign key that restricts", on_delete("RESTRICT")
+    ),
+    added(
+        "foreign-key-set-null",
+        "a foreign key that is set to NULL",
+        on_delete("SET_NULL"),
+    ),
     added(
         "foreign-key-set-default",
-        "one that is set to its default",
+        "a foreign key that is set to its default",
         on_delete("SET_DEFAULT", "null=True, default=None"),
     ),
-    added("foreign-key-do-nothing", "one that does nothing", on_delete("DO_NOTHING")),
+    added(
+        "foreign-key-do-nothing",
+        "a foreign key that does nothing",
+        on_delete("DO_NOTHING"),
+    ),
     added(
         "foreign-key-db-cascade",
-        "one with which the database deletes",
+        "a foreign key with which the database deletes",
         on_delete("DB_CASCADE"),
         outcome=AS_DJANGO,
         why="The database itself deletes the rows that refer.",
@@ -79,7 +91,7 @@ CHANGES = [
     ),
     added(
         "foreign-key-db-set-null",
-        "one that the database sets to NULL",
+        "a foreign key that the database sets to NULL",
         on_delete("DB_SET_NULL"),
         outcome=AS_DJANGO,
         why="The database itself lets go of the rows that are deleted.",
@@ -87,7 +99,7 @@ CHANGES = [
     ),
     added(
         "unconstrained-foreign-key",
-        "one without a constraint",
+        "a foreign key without a constraint",
         to(f"null=True, {FREE}"),
         outcome=AS_DJANGO,
         why="Nothing in the database ties the rows to those that they refer to.",
@@ -111,18 +123,22 @@ CHANGES = [
     ),
     removed("nullable-foreign-key", "a foreign key that may be NULL", to("null=True")),
     removed("required-foreign-key", "a required foreign key", to()),
-    removed("protecting-foreign-key", "one that protects", on_delete("PROTECT", "")),
+    removed(
+        "protecting-foreign-key",
+        "a foreign key that protects",
+        on_delete("PROTECT", ""),
+    ),
     removed("one-to-one", "a one-to-one field", to("", "OneToOneField")),
     removed(
         "unconstrained-foreign-key",
-        "one without a constraint",
+        "a foreign key without a constraint",
         to(f"null=True, {FREE}"),
         outcome=AS_DJANGO,
         why="The column is like any other that may be NULL.",
     ),
     removed(
         "foreign-key-db-cascade",
-        "one with which the database deletes",
+        "a foreign key with which the database deletes",
         on_delete("DB_CASCADE"),
         outcome=AS_DJANGO,
         why="The database itself deletes the rows that refer.",

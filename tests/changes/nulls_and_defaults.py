@@ -123,7 +123,9 @@ CHANGES = [
         why="The old code still leaves the value to the database.",
     ),
     altered("add-default", "Add a default", integer(), integer("default=0")),
-    altered("change-default", "Change it", integer("default=0"), integer("default=1")),
+    altered(
+        "change-default", "Change a default", integer("default=0"), integer("default=1")
+    ),
     altered("drop-default", "Drop a default", integer("default=0"), integer()),
     altered(
         "change-choices",

@@ -45,7 +45,12 @@ CHANGES = [
         "BooleanField()",
         "IntegerField()",
     ),
-    other_type("date-to-datetime", "Add the time", "DateField()", "DateTimeField()"),
+    other_type(
+        "date-to-datetime",
+        "Turn a date into a time stamp",
+        "DateField()",
+        "DateTimeField()",
+    ),
     other_type("char-to-uuid", "Turn text into a UUID", CHAR, "UUIDField()"),
     other_type("text-to-json", "Turn text into JSON", "TextField()", "JSONField()"),
     other_type(

@@ -51,7 +51,9 @@ PRICE = "DecimalField(max_digits=10, decimal_places=2)"
 
 CHANGES = [
     removed("integer", "IntegerField", "", "a required integer"),
-    removed("integer-with-default", "IntegerField", "default=0", "one with a default"),
+    removed(
+        "integer-with-default", "IntegerField", "default=0", "an integer with a default"
+    ),
     removed("char", "CharField", "max_length=20", "a required text"),
     removed("text", "TextField", "blank=True", "a text of any length"),
     removed("boolean", "BooleanField", "default=False", "a flag"),
@@ -67,7 +69,12 @@ CHANGES = [
         "nullable-integer", "IntegerField", "null=True", "an integer that may be NULL"
     ),
     idle("nullable-text", "TextField", "null=True", "a text that may be NULL"),
-    idle("db-default", "IntegerField", "db_default=0", "one with a db_default"),
+    idle(
+        "db-default",
+        "IntegerField",
+        "db_default=0",
+        "an integer with a default of the database",
+    ),
     idle(
         "generated",
         "GeneratedField",

@@ -1,0 +1,249 @@
+"""What the database puts into a column that INSERT leaves out, if anything."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import functools
+import uuid
+
+import django
+import pytest
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.migrations.state import ModelState, ProjectState
+from django.db.models import functions
+from django.db.models.fields import NOT_PROVIDED
+from django.db.models.functions import Lower
+from django.db.utils import ConnectionHandler
+from django.utils import timezone
+from django.utils.translation import gettext_lazy
+
+from syzygy_like import backends
+from syzygy_like.bridge import bridge
+from syzygy_like.bridge.fields import nullable, omittable, repeatable, unconstrained
+from syzygy_like.bridge.loosening import is_in_unique
+from syzygy_like.bridge.omission import LARGE, Omission
+from tests.databases import mysql_driver
+
+NULL = "NULL"
+PRICE, DAY = decimal.Decimal("1.50"), datetime.date(2024, 2, 29)
+WEEK = datetime.timedelta(7)
+
+
+class Status(models.TextChoices):
+    NEW = "new", "New"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+def forbidden(*args):
+    raise AssertionError("A default was called.")
+
+
+class Unhashable:
+    __hash__ = None
+    __call__ = forbidden
+
+
+def omitted(field, omission=None, one_off=NOT_PROVIDED, unique=False):
+    """Return the db_default of a field in the window, NULL if it is nullable."""
+    between = omittable(field, omission or Omission(), one_off, unique)
+    assert not (between.null and between.has_db_default())
+    return NULL if between.null else between.db_default
+
+
+CONSTANTS = {
+    "number": (models.IntegerField(default=3), 3),
+    "text": (models.CharField(max_length=9, default="a"), "a"),
+    "false": (models.BooleanField(default=False), False),
+    "decimal": (
+        models.DecimalField(max_digits=4, decimal_places=2, default=PRICE),
+        PRICE,
+    ),
+    "day": (models.DateField(default=DAY), DAY),
+    "duration": (models.DurationField(default=WEEK), WEEK),
+    "uuid": (models.UUIDField(default=uuid.UUID(int=1)), uuid.UUID(int=1)),
+    "choice": (models.CharField(max_length=9, default=Status.NEW), "new"),
+    "number of an enum": (models.IntegerField(default=Level.LOW), 1),
+    "dict": (models.JSONField(default=dict), {}),
+    "list": (models.JSONField(default=list), []),
+    "str": (models.TextField(default=str), ""),
+    "blank": (models.TextField(blank=True), ""),
+    "blank binary": (models.BinaryField(blank=True), b""),
+    "blank file": (models.FileField(blank=True), ""),
+}
+
+
+@pytest.mark.parametrize("case", CONSTANTS)
+def test_a_constant_becomes_a_default_of_the_database(case):
+    field, expected = CONSTANTS[case]
+    assert omitted(field) == expected
+
+
+@pytest.mark.parametrize("case", CONSTANTS)
+def test_a_unique_column_gets_no_constant(case):
+    assert omitted(CONSTANTS[case][0], unique=True) == NULL
+
+
+NULLS = {
+    "callable": models.IntegerField(default=forbidden),
+    "partial": models.IntegerField(default=functools.partial(forbidden, 1)),
+    "method": models.TextField(default="a".upper),
+    "class": models.DurationField(default=datetime.timedelta),
+    "uuid4": models.UUIDField(default=uuid.uuid4),
+    "now": models.DateTimeField(default=timezone.now),
+    "today": models.DateField(default=datetime.date.today),
+    "auto_now": models.DateTimeField(auto_now=True),
+    "auto_now_add": models.DateField(auto_now_add=True),
+    "lazy": models.TextField(default=gettext_lazy("No")),
+    "enum": models.TextField(default=Colour.RED),
+    "array": ArrayField(models.IntegerField(), default=list),
+    "foreign key": models.ForeignKey("shop.Order", models.CASCADE, default=1),
+    "nothing": models.IntegerField(),
+    "None": models.IntegerField(default=None),
+    "unique": models.IntegerField(default=1, unique=True),
+    "blank number": models.IntegerField(blank=True),
+}
+
+
+@pytest.mark.parametrize("case", NULLS)
+def test_everything_else_is_null_in_the_window(case):
+    assert omitted(NULLS[case]) == NULL
+
+
+@pytest.mark.parametrize("case", NULLS)
+def test_a_nullable_column_has_no_default_that_fills_rows(case):
+    """AddField would put it into each row, the same one or by calling it."""
+    between = omittable(NULLS[case], Omission(), NOT_PROVIDED, False)
+    assert between.default is NOT_PROVIDED
+
+
+def test_keys_and_generated_columns_cannot_be_left_out():
+    generated = models.GeneratedField(
+        expression=Lower("a"), output_field=models.TextField(), db_persist=True
+    )
+    for field in (models.UUIDField(primary_key=True, default=uuid.uuid4), generated):
+        assert omittable(field, Omission(), NOT_PROVIDED, False) is None
+        assert nullable(field) is None
+    assert repeatable(models.IntegerField(primary_key=True)) is None
+    assert unconstrained(models.IntegerField()) is None
+
+
+def test_a_one_off_value_is_one():
+    assert omitted(models.IntegerField(), one_off=5) == 5
+    assert omitted(models.IntegerField(unique=True), one_off=5) == NULL
+    assert omitted(models.IntegerField(default=7), one_off=5) == 7
+    assert omitted(models.IntegerField(), one_off=None) == NULL  # a dry run's
+    assert omitted(models.IntegerField(), one_off=forbidden) == NULL
+
+
+def connected(monkeypatch, *vendors):
+    """Configure databases of these vendors, and forbid to connect to them."""
+    if "mysql" in vendors:
+        mysql_driver()
+    engines = {"unknown": "dummy", "sqlite": "sqlite3"}
+    aliases = {
+        "default" if number == 0 else vendor: {
+            "ENGINE": f"django.db.backends.{engines.get(vendor, vendor)}",
+            "NAME": "nowhere",
+        }
+        for number, vendor in enumerate(vendors)
+    }
+    handler = ConnectionHandler(aliases)
+    monkeypatch.setattr(backends, "connections", handler)
+    for alias in aliases:
+        monkeypatch.setattr(handler[alias], "connect", forbidden)
+    return backends.omission()
+
+
+NOW, UUID4 = NULLS["now"], NULLS["uuid4"]
+VENDORS = {
+    ("sqlite",): (True, False),
+    ("postgresql",): (True, True),
+    ("sqlite", "postgresql"): (True, False),
+    ("postgresql", "unknown"): (True, True),
+    ("mysql",): (False, False),
+    ("postgresql", "mysql"): (False, False),
+    ("unknown",): (False, False),
+}
+
+
+@pytest.mark.parametrize("vendors", VENDORS, ids=" and ".join)
+def test_functions_where_those_of_all_databases_are_exact(monkeypatch, vendors):
+    omission = connected(monkeypatch, *vendors)
+    now, uuid4 = VENDORS[vendors]
+    for field in (NOW, NULLS["auto_now"]):
+        assert isinstance(omitted(field, omission), functions.Now) is now
+    assert (omitted(UUID4, omission) != NULL) is uuid4
+    assert omitted(NULLS["today"], omission) == NULL
+    assert omitted(NULLS["auto_now_add"], omission) == NULL
+
+
+def test_a_unique_uuid_of_the_server(monkeypatch):
+    omission = connected(monkeypatch, "postgresql")
+    made = omitted(UUID4, omission, unique=True)
+    name = "UUID4" if django.VERSION >= (6, 1) else "RandomUUID"
+    assert type(made).__name__ == name
+
+
+@pytest.mark.parametrize("vendor", ["sqlite", "postgresql"])
+def test_local_time_is_not_what_sqlite_takes_for_now(monkeypatch, settings, vendor):
+    settings.USE_TZ = False
+    omission = connected(monkeypatch, vendor)
+    assert (omitted(NOW, omission) == NULL) is (vendor == "sqlite")
+
+
+def test_columns_that_take_no_default_on_mysql(monkeypatch):
+    omission = connected(monkeypatch, "postgresql", "mysql")
+    assert set(omission.large) == LARGE
+    assert omission.unsigned
+    for case in ("dict", "list", "blank", "blank binary"):
+        assert omitted(CONSTANTS[case][0], omission) == NULL
+    assert omitted(CONSTANTS["number"][0], omission) == 3
+    assert omitted(CONSTANTS["text"][0], omission) == "a"
+
+
+def state_of(fields, options):
+    state = ProjectState()
+    key = ("id", models.BigAutoField(primary_key=True))
+    state.add_model(ModelState("shop", "Order", [key, *fields.items()], options))
+    return state
+
+
+@pytest.mark.parametrize(
+    ("options", "unique"),
+    [
+        ({"unique_together": {("a", "b")}}, True),
+        ({"unique_together": ("b", "a")}, True),
+        ({"constraints": [models.UniqueConstraint(fields=["a"], name="u")]}, True),
+        ({"constraints": [models.UniqueConstraint(fields=["b"], name="u")]}, False),
+        ({"indexes": [models.Index(fields=["a"], name="i")]}, False),
+    ],
+)
+def test_members_of_unique_constraints(options, unique):
+    fields = {"a": models.IntegerField(default=1), "b": models.IntegerField(null=True)}
+    new = state_of(fields, options)
+    assert is_in_unique(new.models["shop", "order"], "a") is unique
+    old = state_of({"b": models.IntegerField(null=True)}, {})
+    between = bridge(old, new).state.models["shop", "order"].fields["a"]
+    assert between.null is unique
+
+
+@pytest.mark.xfail(raises=TypeError, reason="it is looked up in a set")
+def test_a_callable_without_a_hash():
+    assert omitted(models.IntegerField(default=Unhashable())) == NULL
+
+
+@pytest.mark.xfail(reason="only constraints over fields are looked at")
+def test_a_member_of_a_unique_constraint_over_expressions():
+    once = models.UniqueConstraint(Lower("a"), name="once")
+    new = state_of({"a": models.TextField(default="x")}, {"constraints": [once]})
+    assert is_in_unique(new.models["shop", "order"], "a")
