@@ -89,6 +89,14 @@ class Authoring:
         if not self._ask(question).lower().startswith("y"):
             sys.exit(QUIT)
 
+    def warn(self, field: str) -> None:
+        """Say that a unique field gets one value in all rows."""
+        self._warn(bridges.repeated(field))
+
+    def _warn(self, text: str) -> None:
+        if self.command.verbosity:
+            self.command.log(self.command.style.WARNING(text))
+
     def _ask(self, question: str) -> str:
         """Return an answer, an empty one where there is nobody to give it."""
         self.command.log_output.write(question, ending="")

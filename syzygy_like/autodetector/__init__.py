@@ -16,7 +16,7 @@ from syzygy_like.autodetector.memory import Memory
 from syzygy_like.bridge import Bridge, NoBridgeError, Omission, bridge
 from syzygy_like.release import Changes, Release, ordered, release_of, renames
 from syzygy_like.release.arrangement import combined, part, suffix
-from syzygy_like.release.halves import detect, halves
+from syzygy_like.release.halves import detect, halves, repeated
 from syzygy_like.release.renames import Rename
 from syzygy_like.release.snippets import copy
 from syzygy_like.schema import Presence
@@ -36,6 +36,7 @@ class Author(Protocol):
 
     ``choose`` returns what to do about a rename. ``give_up`` is told that there is
     no bridge; it returns if the change is to be made all the same. Both may raise.
+    ``warn`` is told of unique fields that get one value in all rows.
     """
 
     presence: Presence
@@ -46,6 +47,8 @@ class Author(Protocol):
     def choose(self, rename: Rename) -> Choice: ...
 
     def give_up(self, error: NoBridgeError, release: Release) -> None: ...
+
+    def warn(self, field: str) -> None: ...
 
 
 def bridging(
@@ -132,6 +135,8 @@ class BridgingAutodetector(MigrationAutodetector):
         """Return the migrations of a release in their order, to be named."""
         stock = functools.partial(detect, autodetector=self.stock, graph=graph)
         first, last = halves(release, found.state, stock)
+        for key in repeated(release, found.state):
+            self.author.warn(".".join(key))
         phases = [
             _renaming(release.renamed, Stage.PRE_DEPLOY if declared else None),
             _named(first, "expand", changes, last),

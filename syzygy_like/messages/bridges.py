@@ -86,6 +86,14 @@ def renamed_anyway(rename: Rename) -> str:
     )
 
 
+def repeated(field: str) -> str:
+    """Warn of a unique field that gets one value in all rows."""
+    return (
+        f"{field} is unique, but all rows that exist would get the same value: give "
+        "each its own in the contract migration, before the field is altered."
+    )
+
+
 def no_bridge(error: NoBridgeError, release: Release) -> str:
     """Say why old and new code cannot share a database, and how to get there."""
     return "\n\n".join([_why(error, release), _steps(error, release), PAGE])

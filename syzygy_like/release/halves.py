@@ -22,7 +22,7 @@ from django.db.models.fields import NOT_PROVIDED
 
 from syzygy_like.bridge import Omission
 from syzygy_like.bridge.omission import is_constant
-from syzygy_like.release import Changes, Release, snippets
+from syzygy_like.release import Changes, FieldKey, Release, snippets
 from syzygy_like.release.snippets import Snippet
 from syzygy_like.schema.types import Field
 
@@ -126,6 +126,20 @@ def _for_field(
     value = release.omission.value_for(new, one_off)
     if value is not NOT_PROVIDED and not _is_filled(old, new, value, release.omission):
         yield snippets.fill(*owner, value)
+
+
+def repeated(release: Release, between: ProjectState) -> Iterator[FieldKey]:
+    """Yield unique fields of which all rows that exist would get one value."""
+    for (app_label, model_name), model in between.models.items():
+        new = release.new.models.get((app_label, model_name))
+        for name, field in new.fields.items() if new else ():
+            key = (app_label, model_name, name)
+            starts = model.fields.get(name)
+            if starts is None or not starts.null or field.null or not field.unique:
+                continue
+            value = release.omission.value_for(field, release.one_offs.get(key))
+            if is_constant(value) and key not in release.copies:
+                yield key
 
 
 def is_constrained(field: Any) -> bool:
