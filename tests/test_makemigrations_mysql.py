@@ -124,7 +124,6 @@ def test_a_new_many_to_many_whose_ends_the_old_code_deletes(shop):
     assert rows == [(1, 2)]
 
 
-@pytest.mark.xfail(reason="the wider type is sought without regard to the sign")
 @pytest.mark.parametrize(
     ("old", "new", "between"),
     [

@@ -17,11 +17,12 @@ from syzygy_like.authoring.writing import StagedWriter
 from syzygy_like.autodetector import Choice, bridging
 from syzygy_like.bridge import NoBridgeError, Omission
 from syzygy_like.history import AnyDatabase, History, Key
-from syzygy_like.messages import bridges
+from syzygy_like.messages import bridges, renames
 from syzygy_like.release import Changes, Release, ordered
 from syzygy_like.release.renames import Rename
 from syzygy_like.resolver import declared_stage, infer
 from syzygy_like.schema import Presence
+from syzygy_like.stages import Stage
 
 ATTEMPTS = 3
 # As Django exits where somebody prefers to change models.py first.
@@ -58,9 +59,9 @@ class Authoring:
         """Return what becomes of a rename; exit where models.py comes first."""
         choice = self._choice(rename)
         if choice is None:
-            raise CommandError(bridges.keep(rename), returncode=QUIT)
+            raise CommandError(renames.keep(rename), returncode=QUIT)
         if choice is Choice.RENAME:
-            self.command.log(self.command.style.WARNING(bridges.renamed_anyway(rename)))
+            self.command.log(self.command.style.WARNING(renames.renamed_anyway(rename)))
         return choice
 
     def _choice(self, rename: Rename) -> Choice | None:
@@ -70,8 +71,8 @@ class Authoring:
             choices.remove(Choice.COPY)
         if not self.asks:
             return Choice.COPY if rename.is_field else None
-        self.command.log(bridges.question(rename))
-        for number, text in enumerate(bridges.choices(rename), start=1):
+        self.command.log(renames.question(rename))
+        for number, text in enumerate(renames.choices(rename), start=1):
             self.command.log(f" {number}) {text}")
         for _ in range(ATTEMPTS):
             answer = self._ask("Select an option [1]: ") or "1"
@@ -88,6 +89,10 @@ class Authoring:
         question = "Make it in one migration all the same? Queries will fail. [y/N] "
         if not self._ask(question).lower().startswith("y"):
             sys.exit(QUIT)
+
+    def separate(self, app_label: str, other: str) -> None:
+        """Exit, for two apps have to be asked about one after the other."""
+        raise CommandError(renames.separate(app_label, other), returncode=QUIT)
 
     def warn(self, field: str) -> None:
         """Say that a unique field gets one value in all rows."""
@@ -109,7 +114,7 @@ class Authoring:
             sys.exit(1)
 
 
-def stages(changes: Changes, replaced: Collection[Key] = ()) -> dict[Migration, str]:
+def stages(changes: Changes, replaced: Collection[Key] = ()) -> dict[Migration, Stage]:
     """Return the stages of migrations that are to be written, some for other ones."""
     loader = MigrationLoader(None, ignore_no_migrations=True)
     history = History(loader, AnyDatabase(DEFAULT_DB_ALIAS))
@@ -120,6 +125,5 @@ def stages(changes: Changes, replaced: Collection[Key] = ()) -> dict[Migration, 
         world = tracker.world
         declared = declared_stage(migration)
         step = history.read(tracker, migration)
-        stage = declared or infer(step, world).stage
-        found[migration] = stage.label if stage else "fits no stage"
+        found[migration] = declared or infer(step, world).stage
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any, Protocol
 
 from django.db.migrations.autodetector import MigrationAutodetector
@@ -36,6 +36,7 @@ class Author(Protocol):
 
     ``choose`` returns what to do about a rename. ``give_up`` is told that there is
     no bridge; it returns if the change is to be made all the same. Both may raise.
+    ``separate`` is told of two apps whose questions cannot be told apart, and raises;
     ``warn`` is told of unique fields that get one value in all rows.
     """
 
@@ -47,6 +48,8 @@ class Author(Protocol):
     def choose(self, rename: Rename) -> Choice: ...
 
     def give_up(self, error: NoBridgeError, release: Release) -> None: ...
+
+    def separate(self, app_label: str, other: str) -> None: ...
 
     def warn(self, field: str) -> None: ...
 
@@ -103,6 +106,8 @@ class BridgingAutodetector(MigrationAutodetector):
         declared = False
         for rename in renames.physical(operations, old, self.author.presence):
             if self.author.choose(rename) is Choice.COPY:
+                for other in _namesakes(rename, changes):
+                    self.author.separate(rename.app_label, other)
                 names = (rename.model.lower(), rename.old, rename.new)
                 memory.copied.add(names)
             else:
@@ -144,6 +149,18 @@ class BridgingAutodetector(MigrationAutodetector):
             _named(last, "contract", changes, first),
         ]
         return combined(*phases)
+
+
+def _namesakes(rename: Rename, changes: Changes) -> Iterator[str]:
+    """Yield other apps with a new field of the same name: questions name no app."""
+    wanted = (rename.model.lower(), rename.new)
+    for app_label, migrations in changes.items():
+        for migration in migrations if app_label != rename.app_label else ():
+            for operation in migration.operations:
+                model = getattr(operation, "model_name", "").lower()
+                new = getattr(operation, "new_name", getattr(operation, "name", ""))
+                if (model, new) == wanted:
+                    yield app_label
 
 
 def _with_unmigrated(

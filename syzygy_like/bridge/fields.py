@@ -9,7 +9,7 @@ from django.db.models.fields import NOT_PROVIDED
 
 from syzygy_like.bridge.omission import Omission
 from syzygy_like.schema.names import is_parent_link
-from syzygy_like.schema.types import INTEGERS, Field, column_type
+from syzygy_like.schema.types import INTEGERS, ColumnType, Field, column_type
 
 
 def rebuilt(field: Field, cls: type | None = None, **changes: Any) -> Any:
@@ -80,11 +80,19 @@ def repeatable(field: Field) -> Any:
     return rebuilt(field, unique=False)
 
 
-def widened(field: Field, *others: Field) -> Any:
-    """Return a field that holds what it and others hold, None if there is none."""
-    wanted = [column_type(each) for each in (field, *others)]
+def widened(field: Field, *others: Field, unsigned: bool = False) -> Any:
+    """
+    Return a field that holds what it and others hold, None if there is none.
+
+    ``unsigned`` tells whether positive integers use the bit of the sign for values.
+    """
+
+    def held(field: Field) -> ColumnType:
+        return column_type(field).unsigned() if unsigned else column_type(field)
+
+    wanted = [held(each) for each in (field, *others)]
     for candidate in _candidates(field, others):
-        actual = column_type(candidate)
+        actual = held(candidate)
         if all(actual.same_kind(each) and actual.holds(each) for each in wanted):
             return candidate
     return None

@@ -23,6 +23,7 @@ from syzygy_like.bridge.fields import (
 from syzygy_like.bridge.omission import Omission
 from syzygy_like.bridge.places import Place
 from syzygy_like.schema import ModelKey
+from syzygy_like.schema.expressions import Columns, freeze
 from syzygy_like.schema.types import Field
 
 FieldKey = tuple[str, str, str]
@@ -96,7 +97,8 @@ class Loosener:
         return None
 
     def widened(self, place: Place, field: Field, model: ModelState) -> Any:
-        return widened(field, *self._versions(place))
+        versions = self._versions(place)
+        return widened(field, *versions, unsigned=self.omission.unsigned)
 
     def uncollated(self, place: Place, field: Field, model: ModelState) -> Any:
         return rebuilt(field, db_collation=NOT_PROVIDED)
@@ -130,11 +132,17 @@ def is_in_unique(model: ModelState, name: str) -> bool:
     """Tell whether a field takes part in a unique constraint over several."""
     together = normalize_together(model.options.get("unique_together", ()))
     constraints = [
-        each.fields
+        _fields_of(each, model)
         for each in model.options.get("constraints", ())
         if isinstance(each, models.UniqueConstraint)
     ]
     return any(name in names for names in (*together, *constraints))
+
+
+def _fields_of(constraint: models.UniqueConstraint, model: ModelState) -> set[str]:
+    columns = Columns({name: name for name in model.fields})
+    freeze(constraint.expressions, columns)
+    return {*constraint.fields, *columns.used}
 
 
 def _target(key: ModelKey, field: Field) -> str | None:

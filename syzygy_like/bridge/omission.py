@@ -90,10 +90,16 @@ class Omission:
         if kind not in STORED or kind in self.large:
             return NOT_PROVIDED
         if callable(value) and not is_constant(value):
-            return self.functions.get((value, kind), NOT_PROVIDED)
+            return self._function(value, kind)
         if unique or not is_constant(value):
             return NOT_PROVIDED
         return value() if callable(value) else value
+
+    def _function(self, value: Any, kind: str) -> Any:
+        for (python, type_), function in self.functions.items():
+            if python is value and type_ == kind:
+                return function
+        return NOT_PROVIDED
 
     def value_for(self, field: Field, one_off: Any = NOT_PROVIDED) -> Any:
         """
@@ -115,5 +121,5 @@ class Omission:
 def is_constant(value: Any) -> bool:
     """Tell whether a default is the same for every row."""
     if callable(value):
-        return value in CONSTANT_CALLABLES
+        return any(value is each for each in CONSTANT_CALLABLES)  # it may have no hash
     return isinstance(value, CONSTANTS)

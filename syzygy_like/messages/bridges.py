@@ -1,9 +1,10 @@
-"""Messages about changes of models: what is asked, and what cannot be done."""
+"""Messages about changes of models: what to watch for, and what cannot be done."""
 
 from __future__ import annotations
 
 import textwrap
 
+from django.db.migrations import Migration
 from django.db.migrations.writer import MigrationWriter
 from django.db.models.fields import NOT_PROVIDED
 
@@ -11,79 +12,11 @@ from syzygy_like.bridge import NoBridgeError
 from syzygy_like.bridge.fields import rebuilt
 from syzygy_like.messages.problems import NEW, OLD, clause
 from syzygy_like.release import Release
-from syzygy_like.release.renames import Rename
 from syzygy_like.schema.names import column_name, table_name
 from syzygy_like.schema.types import Field
+from syzygy_like.stages import Stage
 
 PAGE = 'See the page "Change models" of the documentation.'
-
-
-def question(rename: Rename) -> str:
-    """Ask what becomes of the column or table of what was renamed."""
-    if not rename.kept:
-        return (
-            f"The model {rename.new} was called {rename.old!r}, and so is a column of "
-            f"a many-to-many table: {_NAMED}\nPlease choose what becomes of it:"
-        )
-    what = "column" if rename.is_field else "table"
-    kind = "field" if rename.is_field else "model"
-    name = f"{rename.model}.{rename.new}" if rename.is_field else rename.new
-    return (
-        f"The {kind} {name} was called {rename.old!r}, and its {what} is "
-        f"{rename.kept!r}: the old code would miss it under another name.\n"
-        "Please choose what becomes of it:"
-    )
-
-
-_NAMED = "Django names these after the models."
-
-
-def choices(rename: Rename) -> list[str]:
-    """Return the answers to the question, the safest first."""
-    keep = f"db_{'column' if rename.is_field else 'table'}={rename.kept!r}"
-    answers = [
-        f"Keep it under its old name: quit, and say {keep} in models.py "
-        "(nothing changes in the database).",
-    ]
-    if not rename.kept:
-        answers = ["Quit, and keep the name of the model."]
-    if rename.is_field:
-        answers.append(
-            "Add a new column, copy the old one to it, and drop that after the deploy."
-        )
-    answers.append(
-        "Rename it all the same, before the deploy: queries of the old code FAIL "
-        "until it is gone."
-    )
-    return answers
-
-
-def keep(rename: Rename) -> str:
-    """Say how to keep the column or table of what was renamed."""
-    if not rename.kept:
-        return (
-            f"{rename.old} cannot be renamed to {rename.new} in one release, for a "
-            f"many-to-many table has a column of that name. {_NAMED} Nothing was "
-            "written.\n\nFix: keep the name of the model, or first put a model of your "
-            "own between the two (through), over two releases."
-        )
-    setting, owner = f'db_table = "{rename.kept}"', f"class Meta of {rename.model}"
-    if rename.is_field:
-        setting = f'db_column="{rename.kept}"'
-        owner = f"{rename.model}.{rename.new}"
-    kind = "field" if rename.is_field else "model"
-    return (
-        f"Add {setting} to {owner} in models.py, then run makemigrations again: the "
-        f"{kind} is renamed in Python only. Nothing was written."
-    )
-
-
-def renamed_anyway(rename: Rename) -> str:
-    """Warn of a rename that is done as it is."""
-    return (
-        f"{rename.old} is renamed to {rename.new} in the database before the deploy: "
-        "queries of the code now serving fail until it is gone."
-    )
 
 
 def repeated(field: str) -> str:
@@ -91,6 +24,19 @@ def repeated(field: str) -> str:
     return (
         f"{field} is unique, but all rows that exist would get the same value: give "
         "each its own in the contract migration, before the field is altered."
+    )
+
+
+def stage(stage: Stage) -> str:
+    """Return what is said of a new file: "pre-deploy"..."""
+    return stage.label if stage else "fits no stage"
+
+
+def unsplit(migration: Migration) -> str:
+    """Say how to go on from a migration that fits no stage."""
+    return (
+        f"{migration} fits no stage now. This command splits it: "
+        f"makemigrations --split {migration.app_label} {migration.name}"
     )
 
 

@@ -53,9 +53,8 @@ class Snippet:
     def operation(self) -> RunPython:
         """The operation that calls the function, and does nothing backwards."""
         # Where a router keeps the model off a database there are no rows.
-        return RunPython(
-            self, NOOP, hints={"model_name": self.model.lower()}, elidable=True
-        )
+        # It is not elidable: makemigrations --update would leave it out.
+        return RunPython(self, NOOP, hints={"model_name": self.model.lower()})
 
     def called(self, name: str) -> Snippet:
         """Return the same function under another name."""

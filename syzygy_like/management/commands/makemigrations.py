@@ -52,15 +52,21 @@ class Command(makemigrations.Command):
         self, changes: Any, update_previous_migration_paths: Any = None
     ) -> None:
         from syzygy_like.authoring import stages
+        from syzygy_like.messages import bridges
 
         self.stages = {}
+        found = {}
         if self.verbosity >= 1:
             updated = update_previous_migration_paths or {}
             replaced = {(label, Path(path).stem) for label, path in updated.items()}
-            for migration, stage in stages(changes, replaced).items():
-                path = self.get_relative_path(MigrationWriter(migration).path)
-                self.stages[f"  {self.style.MIGRATE_LABEL(path)}\n"] = stage
+            found = stages(changes, replaced)
+        for migration, stage in found.items():
+            path = self.get_relative_path(MigrationWriter(migration).path)
+            self.stages[f"  {self.style.MIGRATE_LABEL(path)}\n"] = bridges.stage(stage)
         super().write_migration_files(changes, update_previous_migration_paths)
+        for migration, stage in found.items():
+            if self.update and not stage:
+                self.log(self.style.WARNING(bridges.unsplit(migration)))
 
     def log(self, msg: str) -> None:
         """Print a line; the one of a new file has the stage of its migration."""
