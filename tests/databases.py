@@ -268,8 +268,10 @@ def forget(alias: str) -> None:
     A wrapper that was closed inside a transaction stays unusable.
     """
     from django.db import connections
+    from django.db.backends.base.base import BaseDatabaseWrapper
 
-    connections[alias].close()
+    # SQLite's own close() leaves a database in memory open.
+    BaseDatabaseWrapper.close(connections[alias])
     del connections[alias]
 
 

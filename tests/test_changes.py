@@ -7,6 +7,7 @@ import pytest
 from django.apps import apps
 from django.db import connections
 
+from syzygy_like import backends
 from tests.changes import CHANGES, Change, Outcome
 from tests.deployment import Deployment
 from tests.deployment_projects import write_models
@@ -16,8 +17,11 @@ each_change = pytest.mark.parametrize("change", CHANGES, ids=str)
 
 
 @pytest.fixture
-def deployment(change: Change, database: str, tmp_path):
+def deployment(change: Change, database: str, tmp_path, monkeypatch):
     """A change on its way; the processes end with the test."""
+    # The databases of other tests are none of the project's.
+    vendors = {connections[database].vendor}
+    monkeypatch.setattr(backends, "_vendors", lambda: vendors)
     if change.min_django > django.VERSION:
         pytest.skip(f"needs Django {'.'.join(map(str, change.min_django))}")
     if connections[database].vendor not in change.databases:
