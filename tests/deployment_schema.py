@@ -12,7 +12,7 @@ from django.db import connections
 from tests.projects import physical
 
 # A name that Django or the database made up; what is renamed keeps the older one.
-MADE_UP = re.compile(r"^__|_[0-9a-f]{8}(_|$)|_p?key$")
+MADE_UP = re.compile(r"^__|_[0-9a-f]{8}(_|$)|_p?key$|_not_null$")
 DEFINITIONS = """
     SELECT conrelid::regclass::text, pg_get_constraintdef(oid)
     FROM pg_constraint WHERE conrelid <> 0 AND contype <> 'n'
