@@ -117,9 +117,12 @@ def _for_field(
     """Yield what has to become of the values of a field before it is altered."""
     old, new = model.fields[operation.name], operation.field
     owner = (model.app_label, model.name, operation.name)
-    if is_constrained(new) and not is_constrained(old):
-        yield snippets.settle(*owner, new)
     key = (model.app_label, model.name_lower, operation.name)
+    before = release.old.models.get(key[:2])
+    # What refers to nothing in a relation that was there is for people to judge.
+    is_new = before is None or operation.name not in before.fields
+    if is_new and is_constrained(new) and not is_constrained(old):
+        yield snippets.settle(*owner, new)
     if new.many_to_many or new.null or not old.null or key in release.copies:
         return
     one_off = release.one_offs.get(key, NOT_PROVIDED)
