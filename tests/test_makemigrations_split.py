@@ -237,3 +237,22 @@ def test_two_commands_in_two_threads(shop, monkeypatch):
     assert django_makemigrations.MigrationWriter is MigrationWriter
     texts = [path.read_text() for path in shop.folder.glob("shop/migrations/0003*")]
     assert "def fill_order_c" in texts[0]
+
+
+def test_a_half_that_cannot_be_written_leaves_no_other_half(shop):
+    old = changed(shop, ORDER + NUMBER)
+    name = "a" * 240  # with "_contract" it is longer than a file's name may be
+    code, output = run(shop, "makemigrations", "--name", name)
+    assert code == 1
+    assert "No migration was written" in output
+    assert written(shop, old) == {}
+
+
+def test_an_on_delete_without_a_name(shop):
+    target = "class Target(models.Model):\n    pass\n\n"
+    changed(shop, target + ORDER)
+    run(shop, "makemigrations")
+    field = "target = models.ForeignKey(Target, functools.partial(keep), null=True)"
+    keep = "import functools\n\n\ndef keep(*args, **kwargs):\n    pass\n\n\n"
+    changed(shop, f"{keep}{target}{ORDER}    {field}\n")
+    assert run(shop, "makemigrations")[0] == 0

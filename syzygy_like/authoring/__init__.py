@@ -34,6 +34,7 @@ class Authoring:
 
     def __init__(self, command: Any, options: dict[str, Any]):
         self.command = command
+        self.interactive = options["interactive"]
         self.asks = options["interactive"] and not (
             options["dry_run"] or options["check_changes"]
         )
@@ -69,7 +70,7 @@ class Authoring:
         choices = [None, Choice.COPY, Choice.RENAME]
         if not rename.is_field:
             choices.remove(Choice.COPY)
-        if not self.asks:
+        if not self.interactive:
             return Choice.COPY if rename.is_field else None
         self.command.log(renames.question(rename))
         for number, text in enumerate(renames.choices(rename), start=1):

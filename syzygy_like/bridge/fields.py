@@ -63,7 +63,7 @@ def cascading(field: Field) -> Any:
     if not isinstance(field, models.ForeignKey) or is_parent_link(field):
         return None
     relation: Any = field.remote_field
-    kind = relation.on_delete.__name__
+    kind = getattr(relation.on_delete, "__name__", "")
     if not hasattr(models, "DB_CASCADE") or kind.startswith(("DB_", "SET_DEFAULT")):
         return None
     clears = kind != "CASCADE" and field.null

@@ -11,7 +11,7 @@ from django.db.migrations.state import ModelState
 from syzygy_like.bridge.places import Atlas, Place
 from syzygy_like.schema import ModelKey
 from syzygy_like.schema.expressions import freeze
-from syzygy_like.schema.names import column_name
+from syzygy_like.schema.names import column_name, parents
 from syzygy_like.schema.types import Field
 
 # A place, and the name of the table or column that has two meanings, if it is that.
@@ -21,6 +21,7 @@ Obstacle = tuple[Place, str]
 def obstacles(old: Atlas, new: Atlas) -> Iterator[Obstacle]:
     """Yield what stands in the way from one state to the other."""
     yield from _tables(old, new)
+    yield from _inherited(old, new)
     for key, model in new.state.models.items():
         before = old.state.models.get(key)
         if before is not None and before is not model:
@@ -41,15 +42,25 @@ def _tables(old: Atlas, new: Atlas) -> Iterator[Obstacle]:
 
 def _columns(key: ModelKey, old: ModelState, new: ModelState) -> Iterator[Obstacle]:
     """Yield the columns that one field leaves to another one of another name."""
-    gone = {
-        column_name(name, field)
-        for name, field in old.fields.items()
-        if name not in new.fields
-    }
+    owners = {column_name(name, field): name for name, field in old.fields.items()}
     for name, field in new.fields.items():
         column = column_name(name, field)
-        if column and name not in old.fields and column in gone:
+        if column and owners.get(column, name) != name:
             yield Place(key, name), column
+
+
+def _inherited(old: Atlas, new: Atlas) -> Iterator[Obstacle]:
+    """Yield the fields that move between a model and one that it inherits from."""
+    for key, model in new.state.models.items():
+        for parent in parents(model):
+            shared = _names(key, old, new) & _names(parent, old, new)
+            for name in sorted(shared - {"id"}):
+                yield Place(key, name), ""
+
+
+def _names(key: ModelKey, *atlases: Atlas) -> set[str]:
+    found = (atlas.state.models.get(key) for atlas in atlases)
+    return {name for model in found if model for name in model.fields}
 
 
 def _fields(key: ModelKey, old: ModelState, new: ModelState) -> Iterator[Obstacle]:

@@ -32,6 +32,11 @@ def stage(stage: Stage) -> str:
     return stage.label if stage else "fits no stage"
 
 
+def unwritten(error: OSError) -> str:
+    """Say that files could not be written, and that none is left."""
+    return f"No migration was written, for one of the files could not be: {error}"
+
+
 def unsplit(migration: Migration) -> str:
     """Say how to go on from a migration that fits no stage."""
     return (
@@ -90,6 +95,8 @@ def _steps(error: NoBridgeError, release: Release) -> str:
         return _TABLE.format(model=new.name, table=table_name(old))
     if rule in ("primary-key", "missing-sequence"):
         return _KEY.format(model=new.name)
+    if error.name and not error.place.field:
+        return _TABLE.format(model=new.name, table=table_name(old))
     if error.name:
         return _TAKEN.format(name=error.place.field)
     name = error.place.field

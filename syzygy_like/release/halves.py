@@ -17,13 +17,15 @@ from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.graph import MigrationGraph
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.questioner import MigrationQuestioner
-from django.db.migrations.state import ModelState, ProjectState
+from django.db.migrations.state import ProjectState
 from django.db.models.fields import NOT_PROVIDED
 
 from syzygy_like.bridge import Omission
 from syzygy_like.bridge.omission import is_constant
 from syzygy_like.release import Changes, FieldKey, Release, snippets
+from syzygy_like.release.settling import settle
 from syzygy_like.release.snippets import Snippet
+from syzygy_like.schema import ModelKey
 from syzygy_like.schema.types import Field
 
 Detect = Callable[[ProjectState, ProjectState], Changes]
@@ -107,14 +109,15 @@ def _preparations(
             yield snippets.copy(app, label, source, name)
     for operation in operations:
         if isinstance(operation, AlterField):
-            model_state = between.models[app_label, operation.model_name_lower]
-            yield from _for_field(operation, model_state, release)
+            key = (app_label, operation.model_name_lower)
+            yield from _for_field(operation, key, between, release)
 
 
 def _for_field(
-    operation: AlterField, model: ModelState, release: Release
+    operation: AlterField, owner_key: ModelKey, between: ProjectState, release: Release
 ) -> Iterator[Snippet]:
     """Yield what has to become of the values of a field before it is altered."""
+    model = between.models[owner_key]
     old, new = model.fields[operation.name], operation.field
     owner = (model.app_label, model.name, operation.name)
     key = (model.app_label, model.name_lower, operation.name)
@@ -122,7 +125,7 @@ def _for_field(
     # What refers to nothing in a relation that was there is for people to judge.
     is_new = before is None or operation.name not in before.fields
     if is_new and is_constrained(new) and not is_constrained(old):
-        yield snippets.settle(*owner, new)
+        yield settle(*owner, new, between)
     if new.many_to_many or new.null or not old.null or key in release.copies:
         return
     one_off = release.one_offs.get(key, NOT_PROVIDED)

@@ -102,4 +102,35 @@ CHANGES = [
         "Django cannot alter a generated field.",
         "twice",
     ),
+    refused(
+        "move-field-to-parent",
+        "Move a field to the model that is inherited from",
+        order()
+        + model("OrderGift", "note = models.TextField(null=True)", base="Order"),
+        order("note = models.TextField(null=True)") + model("OrderGift", base="Order"),
+        "A model cannot have a field of a name that it inherits, not even for a while.",
+        "note",
+    ),
+    refused(
+        "swap-column-names",
+        "Let two fields swap their columns",
+        order(
+            "one = models.IntegerField(db_column='a')",
+            "two = models.IntegerField(db_column='b')",
+        ),
+        order(
+            "one = models.IntegerField(db_column='b')",
+            "two = models.IntegerField(db_column='a')",
+        ),
+        "Each version would read the other one's values.",
+        "one",
+    ),
+    refused(
+        "swap-table-names",
+        "Let two models swap their tables",
+        order(meta="db_table = 'a'") + model("OrderGift", meta="db_table = 'b'"),
+        order(meta="db_table = 'b'") + model("OrderGift", meta="db_table = 'a'"),
+        "Each version would read the other one's rows.",
+        "db_table",
+    ),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandParser, no_translations
+from django.core.management.base import CommandError, CommandParser, no_translations
 from django.core.management.commands import makemigrations
 from django.db.migrations.writer import MigrationWriter
 
@@ -63,7 +63,16 @@ class Command(makemigrations.Command):
         for migration, stage in found.items():
             path = self.get_relative_path(MigrationWriter(migration).path)
             self.stages[f"  {self.style.MIGRATE_LABEL(path)}\n"] = bridges.stage(stage)
-        super().write_migration_files(changes, update_previous_migration_paths)
+        try:
+            super().write_migration_files(changes, update_previous_migration_paths)
+        except BaseException as error:
+            # One half without the other would look like all there is to do.
+            written = [] if self.update else getattr(self, "written_files", [])
+            for path in written:
+                Path(path).unlink(missing_ok=True)
+            if isinstance(error, OSError) and not self.update:
+                raise CommandError(bridges.unwritten(error)) from error
+            raise
         for migration, stage in found.items():
             if self.update and not stage:
                 self.log(self.style.WARNING(bridges.unsplit(migration)))
