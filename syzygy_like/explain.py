@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.migrations import Migration, RenameField, RenameModel
@@ -64,7 +64,7 @@ def explain(migration: Migration, tracker: Tracker, reader: Reader) -> Explanati
         if split := trial.split(groups):
             return Explanation(migration, verdicts, split)
     for groups in _rewritten(migration, verdicts, tracker, reader):
-        if split := trial.split(groups, same=not renames(groups)):
+        if split := trial.split(groups, same=not renames(migration.operations)):
             return Explanation(migration, verdicts, split, rewritten=True)
     return Explanation(migration, verdicts)
 
@@ -165,10 +165,9 @@ def _in_halves(
     return in_halves(made, state, reader.omission, tracker.presence)
 
 
-def renames(groups: Groups) -> bool:
+def renames(operations: Iterable[Operation]) -> bool:
     """Tell whether operations rename something: then its old name may be kept."""
-    kinds = (RenameField, RenameModel)
-    return any(isinstance(each, kinds) for group in groups for each in group)
+    return any(isinstance(each, (RenameField, RenameModel)) for each in operations)
 
 
 class _Trial:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from django.apps import apps
 from django.conf import settings
-from django.db import Error, connections, router
+from django.db import DEFAULT_DB_ALIAS, Error, connections, router
 from django.db.migrations import Migration, RunSQL
 from django.db.migrations.graph import MigrationGraph
 from django.db.migrations.loader import MigrationLoader
@@ -126,6 +126,13 @@ def full_plan(graph: MigrationGraph) -> list[Key]:
             stack.append((node, True))
             stack.extend((parent, False) for parent in sorted(node.parents))
     return list(plan)
+
+
+def on_disk() -> History:
+    """Return the history of the files, of no database. Raises UnloadableError."""
+    with loading():
+        loader = MigrationLoader(None, ignore_no_migrations=True)
+    return History(loader, AnyDatabase(DEFAULT_DB_ALIAS))
 
 
 class BrokenMigrationError(Exception):

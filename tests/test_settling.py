@@ -30,6 +30,15 @@ CHAIN = (
 )
 
 
+# The new code's rows, and what the old code does to their target.
+DELETED = (
+    "INSERT INTO shop_target (id) VALUES (9)",
+    "INSERT INTO shop_row (id, target_id) VALUES (9, 9)",
+    "INSERT INTO shop_holder (id, row_id) VALUES (9, 9)",
+    "DELETE FROM shop_target WHERE id = 9",
+)
+
+
 @pytest.fixture
 def shop(project):
     project.migrations("shop")
@@ -60,10 +69,7 @@ def test_what_protects_a_row_that_has_to_go_loses_its_reference(shop, database):
         shop,
         database,
         *PROTECTED,
-        "INSERT INTO shop_target (id) VALUES (9)",
-        "INSERT INTO shop_row (id, target_id) VALUES (9, 9)",
-        "INSERT INTO shop_holder (id, row_id) VALUES (9, 9)",
-        "DELETE FROM shop_target WHERE id = 9",
+        *DELETED,
     )
     assert (rows, holders) == (0, [None])
 
@@ -74,10 +80,7 @@ def test_what_the_database_would_delete_goes_with_a_row(shop, database):
         shop,
         database,
         *CHAIN,
-        "INSERT INTO shop_target (id) VALUES (9)",
-        "INSERT INTO shop_row (id, target_id) VALUES (9, 9)",
-        "INSERT INTO shop_holder (id, row_id) VALUES (9, 9)",
-        "DELETE FROM shop_target WHERE id = 9",
+        *DELETED,
     )
     assert (rows, holders) == (0, [])
 

@@ -10,13 +10,12 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS
 from django.db.migrations import Migration
-from django.db.migrations.loader import MigrationLoader
 
 from syzygy_like import backends, seam
 from syzygy_like.authoring.writing import StagedWriter
 from syzygy_like.autodetector import Choice, bridging
 from syzygy_like.bridge import NoBridgeError, Omission
-from syzygy_like.history import AnyDatabase, History, Key
+from syzygy_like.history import AnyDatabase, Key, on_disk
 from syzygy_like.messages import bridges, renames
 from syzygy_like.release import Changes, Release, ordered
 from syzygy_like.release.renames import Rename
@@ -117,8 +116,7 @@ class Authoring:
 
 def stages(changes: Changes, replaced: Collection[Key] = ()) -> dict[Migration, Stage]:
     """Return the stages of migrations that are to be written, some for other ones."""
-    loader = MigrationLoader(None, ignore_no_migrations=True)
-    history = History(loader, AnyDatabase(DEFAULT_DB_ALIAS))
+    history = on_disk()
     tracker = history.at([key for key in history.plan if key not in replaced])
     found = {}
     for migration in ordered(changes):

@@ -17,7 +17,7 @@ from syzygy_like.schema import ColumnCache, Presence, Schema, Table, everywhere
 
 Tables = Mapping[str, Table]
 
-__all__ = ["Bridge", "NoBridgeError", "Omission", "OneOffs", "bridge"]
+__all__ = ["Bridge", "FieldKey", "NoBridgeError", "Omission", "OneOffs", "bridge"]
 
 
 class NoBridgeError(Exception):

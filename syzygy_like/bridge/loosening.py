@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import models
 from django.db.migrations.state import ModelState
+from django.db.migrations.utils import resolve_relation
 from django.db.models.fields import NOT_PROVIDED
 from django.db.models.options import normalize_together
 
@@ -145,11 +146,7 @@ def _fields_of(constraint: models.UniqueConstraint, model: ModelState) -> set[st
     return {*constraint.fields, *columns.used}
 
 
-def _target(key: ModelKey, field: Field) -> str | None:
-    """Return the label of the model that a field relates to, if it does."""
+def _target(key: ModelKey, field: Field) -> ModelKey | None:
+    """Return the model that a field relates to, if it does."""
     model = getattr(field.remote_field, "model", None)
-    if model is None:
-        return None
-    label = str(model).lower()
-    own = f"{key[0]}.{key[1]}"
-    return own if label == "self" else label if "." in label else f"{key[0]}.{label}"
+    return resolve_relation(model, *key) if model else None

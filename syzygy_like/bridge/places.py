@@ -7,7 +7,7 @@ import dataclasses
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.models.options import normalize_together
 
-from syzygy_like.schema import Builder, ColumnCache, ModelKey, Presence, Schema, Table
+from syzygy_like.schema import Builder, ColumnCache, ModelKey, Presence, Table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,11 +42,6 @@ class Atlas:
         if known is None or known.external:
             self.tables[name] = table
             self.owners[name] = key
-
-    @property
-    def schema(self) -> Schema:
-        """The tables as a schema."""
-        return Schema(self.tables)
 
     def place(self, table: str, column: str = "", constraint: str = "") -> Place | None:
         """Return what a table, its column or its constraint is in the models."""

@@ -11,14 +11,12 @@ from django.db.migrations import (
     AlterField,
     AlterModelTable,
     Migration,
-    RenameField,
-    RenameModel,
 )
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.writer import OperationWriter
 
-from syzygy_like.explain import Explanation
+from syzygy_like.explain import Explanation, renames
 from syzygy_like.history import as_written
 from syzygy_like.messages.migrations import listed
 from syzygy_like.release.snippets import sources
@@ -44,7 +42,7 @@ def fix(explanation: Explanation) -> str:
         parts.append(
             f'In {followers}, depend on ("{app_label}", "{names[-1]}") instead.'
         )
-    if explanation.rewritten and _renames(explanation):
+    if explanation.rewritten and renames(explanation.migration.operations):
         parts.append(_kept_names(explanation))
     else:
         migration = explanation.migration
@@ -178,11 +176,6 @@ def _without_special_imports(text: str, imports: set[str]) -> tuple[str, set[str
         else:
             kept.add(line)
     return text, kept
-
-
-def _renames(explanation: Explanation) -> bool:
-    kinds = (RenameField, RenameModel)
-    return any(isinstance(each.operation, kinds) for each in explanation.verdicts)
 
 
 def _kept_names(explanation: Explanation) -> str:

@@ -10,12 +10,11 @@ from django.db.migrations import AddField, AlterField, Migration
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
-from syzygy_like.bridge import Omission, OneOffs
+from syzygy_like.bridge import FieldKey, Omission, OneOffs
 from syzygy_like.release import renames
 
 # Migrations by app label. To the stubs their attributes are constants.
 Changes = dict[str, list[Any]]
-FieldKey = tuple[str, str, str]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,9 +20,9 @@ from django.db.migrations.questioner import MigrationQuestioner
 from django.db.migrations.state import ProjectState
 from django.db.models.fields import NOT_PROVIDED
 
-from syzygy_like.bridge import Omission
+from syzygy_like.bridge import FieldKey, Omission
 from syzygy_like.bridge.omission import is_constant
-from syzygy_like.release import Changes, FieldKey, Release, snippets
+from syzygy_like.release import Changes, Release, snippets
 from syzygy_like.release.settling import settle
 from syzygy_like.release.snippets import Snippet
 from syzygy_like.schema import ModelKey

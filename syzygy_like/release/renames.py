@@ -74,17 +74,12 @@ def kept(
     result: list[Operation] = []
     for operation in operations:
         found = _rename(operation, app_label, current)
-        if found is not None and _changes_after(operation, found, current):
-            result += _keeping(found, current)
-        result.append(operation)
+        keeping = _keeping(found, current) if found else []
         operation.state_forwards(app_label, current)
+        if found is not None and _changes(found, current):
+            result += keeping
+        result.append(operation)
     return result
-
-
-def _changes_after(operation: Operation, rename: Rename, state: ProjectState) -> bool:
-    after = state.clone()
-    operation.state_forwards(rename.app_label, after)
-    return _changes(rename, after)
 
 
 def _keeping(rename: Rename, state: ProjectState) -> list[Operation]:

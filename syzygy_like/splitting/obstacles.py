@@ -16,7 +16,7 @@ from syzygy_like.splitting.subject import Subject
 def refuse_split(subject: Subject, explanation: Explanation) -> None:
     """Raise CommandError if a migration has no split, or none that can be written."""
     migration = subject.migration
-    if explanation.rewritten and renames([list(migration.operations)]):
+    if explanation.rewritten and renames(migration.operations):
         raise CommandError(splits.renamed(explanation))
     opaque = obstacles(explanation)
     if not explanation.split:

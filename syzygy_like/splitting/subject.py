@@ -11,7 +11,7 @@ from pathlib import Path
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
-from django.db import DEFAULT_DB_ALIAS, Error, connections
+from django.db import Error, connections
 from django.db.migrations import Migration
 from django.db.migrations.exceptions import AmbiguityError
 from django.db.migrations.loader import MigrationLoader
@@ -19,7 +19,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from syzygy_like import conf, policies
 from syzygy_like.effects import Step
-from syzygy_like.history import AnyDatabase, History, Key, loading
+from syzygy_like.history import History, Key, on_disk
 from syzygy_like.messages import splits
 from syzygy_like.resolver import Policy, Resolution, explicit, resolve
 from syzygy_like.tracking import Tracker
@@ -78,20 +78,13 @@ class Subject:
         ]
 
 
-def load() -> History:
-    """Return the project's migrations. Raises UnloadableError."""
-    with loading():
-        loader = MigrationLoader(None, ignore_no_migrations=True)
-    return History(loader, AnyDatabase(DEFAULT_DB_ALIAS))
-
-
 def find(app_label: str, prefix: str) -> Subject:
     """Return a migration. Raises CommandError if there is none, or not only one."""
     try:
         apps.get_app_config(app_label)
     except LookupError as error:
         raise CommandError(str(error)) from error
-    history = load()
+    history = on_disk()
     if app_label not in history.loader.migrated_apps:
         raise CommandError(splits.no_migrations(app_label))
     try:

@@ -14,10 +14,10 @@ from django.core.management.base import CommandError
 from django.db.migrations.state import ModelState
 from django.db.migrations.writer import MigrationWriter
 
-from syzygy_like.history import History
+from syzygy_like.history import History, on_disk
 from syzygy_like.messages import rewrites
 from syzygy_like.resolver import Policy, resolve
-from syzygy_like.splitting.subject import Subject, load
+from syzygy_like.splitting.subject import Subject
 from syzygy_like.tracking import Tracker, World
 
 Models = dict[tuple[str, str], Any]
@@ -46,7 +46,7 @@ def verify(subject: Subject, names: Sequence[str], expected: Outcome) -> None:
     Raises CommandError if they do not, and whatever loading them raises.
     """
     forget(subject, names)
-    history = load()
+    history = on_disk()
     keys = [(subject.key[0], name) for name in names]
     first, last = history.plan.index(keys[0]), history.plan.index(keys[-1])
     tracker = history.at(history.plan[:first])
