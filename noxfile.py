@@ -168,5 +168,15 @@ def django_suite(session: nox.Session, django: str) -> None:
     session.run(*suite, *session.posargs)
 
 
+@nox.session
+def upgrades(session: nox.Session) -> None:
+    """Rehearse real upgrades of packages, from one release to another."""
+    # Each upgrade has an environment of its own; this one is for a server.
+    session.install(*group("postgresql"))
+    folder = Path(session.create_tmp()).resolve() / "upgrades"
+    command = ["python", "-m", "tests.upgrades", "--folder", str(folder)]
+    session.run(*command, *session.posargs)
+
+
 if __name__ == "__main__":
     nox.main()

@@ -13,13 +13,17 @@ import django
 from benchmarks import comparisons
 from benchmarks.project import Project
 from benchmarks.timing import Comparison, Variant
+from demo.databases import DATABASES
 
 SUBJECTS = {
     "check": comparisons.check,
     "migrate": comparisons.migrate,
     "plan": comparisons.plan,
     "makemigrations": comparisons.makemigrations,
+    "rehearse": comparisons.rehearse,
 }
+# The others put their database into a state of their own.
+ON_ANY_DATABASE = {"rehearse"}
 ROW = "  {:<14} {:>8} {:>8} {:>8}   {:>7} {:>7}{}"
 
 
@@ -28,11 +32,14 @@ def main() -> int:
     say(machine())
     for subject in options.subjects or SUBJECTS:
         with tempfile.TemporaryDirectory(prefix="syzygy-benchmark-") as folder:
-            project = Project(Path(folder))
+            project = Project(Path(folder) / "project")
             project.create(options.migrations)
-            for comparison in SUBJECTS[subject](project):
-                comparison.measure(project, options.rounds)
-                report(comparison, options)
+            with DATABASES[options.database](Path(folder), False) as database:
+                if options.database != "sqlite":  # which is the project's own file
+                    project.use(database)
+                for comparison in SUBJECTS[subject](project):
+                    comparison.measure(project, options.rounds)
+                    report(comparison, options)
     return 0
 
 
@@ -43,7 +50,12 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--migrations", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--database", choices=DATABASES, default="sqlite")
     options = parser.parse_args()
+    if options.database != "sqlite":
+        options.subjects = options.subjects or sorted(ON_ANY_DATABASE)
+        if stuck := set(options.subjects) - ON_ANY_DATABASE:
+            parser.error(f"on SQLite only: {', '.join(sorted(stuck))}")
     if unknown := set(options.subjects) - set(SUBJECTS):
         parser.error(f"no such subjects: {', '.join(sorted(unknown))}")
     if options.migrations < 1 or options.rounds < 1:
@@ -61,6 +73,7 @@ def machine() -> str:
 
 def report(comparison: Comparison, options: argparse.Namespace) -> None:
     size = f"{options.migrations} migrations, {options.rounds} rounds"
+    size += f", {options.database}"
     say(f"\n{comparison.title} ({size})")
     say(ROW.format("seconds", "min", "median", "max", "ratio", "CPU", ""))
     for variant in comparison.variants:

@@ -13,6 +13,13 @@ PEERS = {"django-syzygy": "syzygy"}
 PENDING = 20
 CHECK_LIMIT = 1.10
 MIGRATE_LIMIT = 1.02
+REHEARSE_LIMIT = 1.50
+TEST_DATABASE = """
+from django.db import connection
+name = connection.settings_dict["NAME"]
+connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+connection.creation.destroy_test_db(name, verbosity=0)
+"""
 
 
 def check(project: Project) -> list[Comparison]:
@@ -63,6 +70,16 @@ def makemigrations(project: Project) -> list[Comparison]:
         compared("nothing to do", lambda project: None),
         compared("a change to split", Project.change_models),
     ]
+
+
+def rehearse(project: Project) -> list[Comparison]:
+    """Compare the rehearsal of one migration with the making of a test database."""
+    before_last = project.migration_files()[-2]
+    start = f"{before_last.parent.parent.name}.{before_last.stem}"
+    stock = Variant("Django", ["shell", "--command", TEST_DATABASE])
+    ours = Variant("syzygy_like", ["rehearse", "--from", start], OURS)
+    title = "rehearse, one pending, and Django's test database"
+    return [Comparison(title, [stock, ours], REHEARSE_LIMIT)]
 
 
 def _variants(command: str) -> list[Variant]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import compileall
 import contextlib
+import json
 import os
 import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from benchmarks.apps import App
 from benchmarks.steps import write_migrations
@@ -28,6 +30,7 @@ if __name__ == "__main__":
     execute_from_command_line(sys.argv)
 """
 SETTINGS = """\
+import json
 import os
 from pathlib import Path
 
@@ -35,10 +38,7 @@ SECRET_KEY = "benchmark"
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {{
-    "default": {{
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": Path(__file__).with_name("db.sqlite3"),
-    }}
+    "default": json.loads(Path(__file__).with_name("database.json").read_text())
 }}
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
@@ -72,6 +72,12 @@ class Project:
         (self.folder / "settings.py").write_text(SETTINGS.format(apps=installed))
         (self.folder / "manage.py").write_text(MANAGE)
         compileall.compile_dir(self.folder, quiet=2)
+        engine = "django.db.backends.sqlite3"
+        self.use({"ENGINE": engine, "NAME": str(self.folder / "db.sqlite3")})
+
+    def use(self, database: dict[str, Any]) -> None:
+        """Let the project have a database, given by its settings."""
+        (self.folder / "database.json").write_text(json.dumps(database))
 
     def _write_app(self, app: App, count: int) -> None:
         folder = self.folder / app.label / "migrations"

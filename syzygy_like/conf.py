@@ -20,7 +20,16 @@ FALLBACK = "MIGRATION_STAGES_FALLBACK"
 THIRD_PARTY_FALLBACK = "MIGRATION_THIRD_PARTY_STAGES_FALLBACK"
 BASELINE = "MIGRATION_STAGES_BASELINE"
 SKIP_BLOCKED = "MIGRATION_STAGES_SKIP_BLOCKED"
-ALL = (OVERRIDE, FALLBACK, THIRD_PARTY_FALLBACK, BASELINE, SKIP_BLOCKED)
+BRIDGE = "MIGRATION_BRIDGE"
+ALL = (OVERRIDE, FALLBACK, THIRD_PARTY_FALLBACK, BASELINE, SKIP_BLOCKED, BRIDGE)
+
+
+class Bridged(enum.Enum):
+    """Whose migrations are taken in halves where they fit no stage."""
+
+    ALL = "all"
+    THIRD_PARTY = "third-party"
+    NONE = "none"
 
 
 class Fault(enum.Enum):
@@ -31,6 +40,7 @@ class Fault(enum.Enum):
     NO_SUCH_APP = enum.auto()
     NO_SUCH_MIGRATION = enum.auto()
     NO_BOOLEAN = enum.auto()
+    NO_BRIDGE = enum.auto()
 
 
 @dataclasses.dataclass(eq=False)
@@ -79,9 +89,17 @@ def mapping(setting: str) -> Mapping[Any, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def third_party_fallback() -> Stage | None:
-    """Return the stage of third-party migrations that fit none."""
-    stage: Stage | None = getattr(settings, THIRD_PARTY_FALLBACK, Stage.PRE_DEPLOY)
+def bridged() -> Bridged:
+    """Return whose migrations are taken in halves."""
+    value = getattr(settings, BRIDGE, Bridged.THIRD_PARTY.value)
+    found = (each for each in Bridged if each.value == value)
+    return next(found, Bridged.THIRD_PARTY)
+
+
+def third_party_fallback(bridged: Bridged = Bridged.NONE) -> Stage | None:
+    """Return the stage of third-party migrations that fit none, nor go in halves."""
+    default = Stage.PRE_DEPLOY if bridged is Bridged.NONE else None
+    stage: Stage | None = getattr(settings, THIRD_PARTY_FALLBACK, default)
     return stage
 
 
@@ -94,6 +112,9 @@ def invalid_values() -> Iterator[InvalidSettingError]:
     skips = getattr(settings, SKIP_BLOCKED, False)
     if not isinstance(skips, bool):
         yield InvalidSettingError(SKIP_BLOCKED, Fault.NO_BOOLEAN, value=skips)
+    bridge = getattr(settings, BRIDGE, Bridged.THIRD_PARTY.value)
+    if bridge not in [each.value for each in Bridged]:
+        yield InvalidSettingError(BRIDGE, Fault.NO_BRIDGE, value=bridge)
     for setting in (OVERRIDE, FALLBACK):
         for key, stage in mapping(setting).items():
             if not (isinstance(stage, Stage) and stage):

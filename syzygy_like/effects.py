@@ -24,13 +24,20 @@ class Effect:
 
     ``code`` is what becomes of the schema that the code expects, ``database`` of
     the one that there is. An ``opaque`` operation does something that cannot be
-    told in advance.
+    told in advance. One that ``writes`` may change rows as its author likes, whether
+    or not it is known what else it does.
     """
 
     operation: Operation
     code: Patch = dataclasses.field(default_factory=Patch)
     database: Patch = dataclasses.field(default_factory=Patch)
     opaque: bool = False
+    writes: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether the database gets what the models say, and nothing else."""
+        return self.code == self.database and not self.writes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +72,11 @@ class Step:
     def opaque(self) -> bool:
         """Whether any operation is opaque."""
         return any(effect.opaque for effect in self.effects)
+
+    @property
+    def writes(self) -> bool:
+        """Whether any operation may change rows as its author likes."""
+        return any(effect.writes for effect in self.effects)
 
     def reversed(self) -> Step:
         """Return the step that undoes this one."""
@@ -137,7 +149,14 @@ class Reader:
             # Whoever writes what cannot be read vouches for the outcome.
             database = database.then(code)
         tracker.record(database)
-        return Effect(operation, code, database, opaque)
+        writes = opaque or self._writes(app_label, operation)
+        return Effect(operation, code, database, opaque, writes)
+
+    def _writes(self, app_label: str, operation: Operation) -> bool:
+        if isinstance(operation, SeparateDatabaseAndState):
+            inner = operation.database_operations
+            return any(self._writes(app_label, each) for each in inner)
+        return isinstance(operation, RunSQL) and self.permits(app_label, operation)
 
     def _separate_database(
         self, tracker: Tracker, app_label: str, operation: SeparateDatabaseAndState

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator
-from typing import Any, Protocol
+import functools
+from collections.abc import Iterator
+from typing import Any
 
 from django.db.migrations import Migration
-from django.db.migrations.exceptions import (
-    InvalidMigrationPlan,
-    IrreversibleError,
-)
+from django.db.migrations.exceptions import IrreversibleError
 from django.db.migrations.executor import MigrationExecutor
 
-from syzygy_like import policies
-from syzygy_like.delays import held_migrations
+from syzygy_like.databases import Database
+from syzygy_like.deploys import Deploy
 from syzygy_like.explain import Explanation
-from syzygy_like.history import Database, History, Key
-from syzygy_like.placements import Placement, StagedPlan
-from syzygy_like.planner import plan_post_deploy, plan_pre_deploy
-from syzygy_like.stages import Stage
-
-Plan = list[tuple[Migration, bool]]
+from syzygy_like.history import History
+from syzygy_like.itineraries import Itinerary, Plan, Staging
+from syzygy_like.ledger import Ledger
+from syzygy_like.placements import Placement
+from syzygy_like.runs import Run
+from syzygy_like.scheduling import Scheduler
 
 
 class MigrationFailedError(Exception):
@@ -38,39 +36,15 @@ class MigrationFailedError(Exception):
         self.is_whole = is_whole
 
 
-class Staging(Protocol):
-    """
-    What is asked of a staged migrate, and what came of it.
-
-    ``accept`` decides on the plan before anything is applied: it returns what to go
-    on with, or raises. ``present`` returns what Django is given for a placement.
-    """
-
-    stage: Stage
-    plan: StagedPlan
-    fake_initial: bool
-
-    def accept(self) -> Iterable[Placement]: ...
-
-    def present(self, placement: Placement) -> Any: ...
-
-
-def _is_backwards(plan: Plan) -> bool:
-    """Tell whether a plan goes backwards; raise InvalidMigrationPlan if both ways."""
-    directions = {backwards for _, backwards in plan}
-    if len(directions) > 1:
-        raise InvalidMigrationPlan("A plan goes either forwards or backwards.", plan)
-    return directions == {True}
-
-
 class StagedExecutor(MigrationExecutor):
-    """Applies the migrations of a stage."""
+    """Applies the migrations of a stage, in halves where they have to be."""
 
     def __init__(
         self, connection: Any, progress_callback: Any = None, *, staging: Staging
     ):
         super().__init__(connection, progress_callback)
         self.staging = staging
+        self.itinerary = Itinerary()
         self._planning = False
 
     def migration_plan(self, targets: Any, clean_start: bool = False) -> Plan:
@@ -82,65 +56,27 @@ class StagedExecutor(MigrationExecutor):
             plan = super().migration_plan(targets)
         finally:
             self._planning = False
-        self.staging.plan = self._staged(plan)
-        return [
-            (self.staging.present(each), each.step.backwards)
-            for each in self.staging.accept()
-        ]
+        scheduler = Scheduler(self, self.history, self.deploy)
+        self.itinerary = scheduler.itinerary(plan, targets, self.staging)
+        return self.itinerary.presented(self.staging)
 
-    def _staged(self, plan: Plan) -> StagedPlan:
-        if not plan:
-            return StagedPlan()
-        backwards = _is_backwards(plan)
-        history = self.history
-        migrations = [migration for migration, _ in plan]
-        there = [] if backwards else self._already_there(migrations)
-        tracker = history.at([*history.applied, *there])
-        start = tracker.world
-        if backwards:
-            steps = history.backwards(migrations)
-        else:
-            steps = history.forwards(tracker, migrations, there)
-        parents = self._edges(migrations, backwards)
-        policy = policies.current()
-        if self.staging.stage is Stage.PRE_DEPLOY:
-            return plan_pre_deploy(steps, start, parents, policy)
-        held = {} if backwards else held_migrations(self.loader, migrations)
-        return plan_post_deploy(steps, start, parents, policy, held)
-
-    def _already_there(self, migrations: Collection[Migration]) -> list[Key]:
-        """Return the migrations that --fake-initial would find applied."""
-        if not self.staging.fake_initial:
-            return []
-        return [
-            (each.app_label, each.name)
-            for each in migrations
-            if self.detect_soft_applied(None, each)[0]
-        ]
+    @functools.cached_property
+    def deploy(self) -> Deploy:
+        """The deploy that is under way on the database, or that this run begins."""
+        return Deploy(self.history, Ledger(self.connection))
 
     @property
     def history(self) -> History:
         """The history of the database, as the loader has it."""
         return History(self.loader, Database(self.connection.alias))
 
-    def _edges(
-        self, migrations: Collection[Migration], backwards: bool
-    ) -> dict[Key, list[Key]]:
-        """Return what each migration must come after, as the graph has it."""
-        nodes = self.loader.graph.node_map
-        edges = {}
-        for each in migrations:
-            node = nodes[each.app_label, each.name]
-            others = node.children if backwards else node.parents
-            edges[node.key] = [other.key for other in others]
-        return edges
-
     def explain(self, placement: Placement) -> Explanation:
         """Explain why a migration of the plan fits no stage."""
         history = self.history
-        placements = self.staging.plan.placements
+        placements = self.itinerary.placements or self.staging.plan.placements
         earlier = [each.key for each in placements[: placements.index(placement)]]
-        tracker = history.at([*history.applied, *earlier])
+        known = dict.fromkeys([*history.applied, *earlier])
+        tracker = history.at(known)
         return history.explain(tracker, placement.step.migration)
 
     def migrate(
@@ -155,7 +91,35 @@ class StagedExecutor(MigrationExecutor):
         for migration, backwards in plan or []:
             if backwards and not fake:
                 _check_reversible(migration)
-        return super().migrate(targets, plan, state, fake, fake_initial)
+        if not self.itinerary.runs:
+            return super().migrate(targets, plan, state, fake, fake_initial)
+        self.recorder.ensure_schema()
+        for run in self.itinerary.runs:
+            state = self._carry_out(run) or state
+        if self.itinerary.rest:
+            self.loader.build_graph()
+            rest = [
+                (self.loader.graph.nodes[each.app_label, each.name], backwards)
+                for each, backwards in self.itinerary.rest
+            ]
+            return super().migrate(targets, rest)
+        self.check_replacements()
+        return state
+
+    def _carry_out(self, run: Run) -> Any:
+        """Carry out the legs of a deploy; return the state that is then built."""
+        verb = "unapply" if run.backwards else "apply"
+        report = self.progress_callback or (lambda *args: None)
+        run.begin(self.itinerary.placements)
+        state = None
+        for leg in run.legs:
+            report(f"{verb}_start", leg.portion, False)
+            with self._failing(leg.portion):
+                run.carry_out(leg)
+            report(f"{verb}_success", leg.portion, False)
+            state = leg.before if run.backwards else leg.after
+        run.finish()
+        return state
 
     def apply_migration(
         self,

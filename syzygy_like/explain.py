@@ -130,14 +130,14 @@ def _rewritten(
     migration: Migration, verdicts: Sequence[Verdict], tracker: Tracker, reader: Reader
 ) -> Iterator[Groups]:
     """Yield what it takes before and after the deploy: as a whole, and in parts."""
-    if all(_is_plain(each.effect) for each in verdicts):
+    if all(each.effect.plain for each in verdicts):
         yield _in_halves(migration, tracker, reader, *migration.operations)
     fork = tracker.fork()
     first: list[Operation] = []
     second: list[Operation] = []
     for verdict in verdicts:
         halves = [[verdict.operation], list[Operation]()]
-        if not verdict.stage and not _is_plain(verdict.effect):
+        if not verdict.stage and not verdict.effect.plain:
             return
         if not verdict.stage:
             halves = _in_halves(migration, fork, reader, verdict.operation)
@@ -149,11 +149,6 @@ def _rewritten(
         second.extend(halves[1])
         reader.effect(fork, migration.app_label, verdict.operation)
     yield [first, second]
-
-
-def _is_plain(effect: Effect) -> bool:
-    """Tell whether an operation does to the database what it does to the models."""
-    return effect.code == effect.database and not effect.opaque
 
 
 def _in_halves(

@@ -9,18 +9,16 @@ from collections.abc import Collection, Iterable, Iterator
 
 from django.apps import apps
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, Error, connections, router
-from django.db.migrations import Migration, RunSQL
+from django.db import DEFAULT_DB_ALIAS, Error
+from django.db.migrations import Migration
 from django.db.migrations.graph import MigrationGraph
 from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.operations.base import Operation
-from django.db.migrations.state import ModelState
 
 from syzygy_like import backends
+from syzygy_like.crossing import Crossing, NoHalvesError
+from syzygy_like.databases import AnyDatabase, Database
 from syzygy_like.effects import Reader, Step
 from syzygy_like.explain import Explanation, explain
-from syzygy_like.schema import Patch, Schema
-from syzygy_like.sql import read_sql
 from syzygy_like.tracking import TrackedState, Tracker
 
 Key = tuple[str, str]
@@ -43,63 +41,6 @@ def loading() -> Iterator[None]:
         raise
     except Exception as error:
         raise UnloadableError(error) from error
-
-
-@dataclasses.dataclass(frozen=True)
-class Database:
-    """What becomes of models and operations on one database, by the routers."""
-
-    alias: str
-
-    def has(self, model: ModelState) -> bool:
-        """Tell whether a model has a table."""
-        if is_swapped(model):
-            return False
-        hints = {}
-        with contextlib.suppress(LookupError):  # of history only, there is no class
-            hints["model"] = apps.get_model(model.app_label, model.name_lower)
-        return router.allow_migrate(
-            self.alias, model.app_label, model_name=model.name_lower, **hints
-        )
-
-    def permits(self, app_label: str, operation: Operation) -> bool:
-        """Tell whether an operation that has hints for the routers runs at all."""
-        hints = getattr(operation, "hints", {})
-        return router.allow_migrate(self.alias, app_label, **hints)
-
-    def read_sql(self, operation: RunSQL, schema: Schema) -> Patch | None:
-        """Return what SQL does to a schema, None if it cannot be told."""
-        return read_sql(operation, schema, connections[self.alias].vendor)
-
-    @property
-    def unsigned(self) -> bool:
-        """Whether positive integers use the bit of the sign for values."""
-        return connections[self.alias].vendor == "mysql"
-
-    @property
-    def reader(self) -> Reader:
-        """A reader of what operations do to this database."""
-        return Reader(self.read_sql, self.permits)
-
-
-class AnyDatabase(Database):
-    """A database that all models have their tables on."""
-
-    def has(self, model: ModelState) -> bool:
-        """Tell whether a model has a table."""
-        return not is_swapped(model)
-
-    def permits(self, app_label: str, operation: Operation) -> bool:
-        """Tell that every operation runs."""
-        return True
-
-
-def is_swapped(model: ModelState) -> bool:
-    """Tell whether another model is swapped in for this one."""
-    setting = model.options.get("swappable")
-    swapped_in: str | None = getattr(settings, setting, None) if setting else None
-    label = f"{model.app_label}.{model.name}"
-    return swapped_in is not None and swapped_in.lower() != label.lower()
 
 
 def as_written(dependency: tuple[str, str]) -> tuple[str, str]:
@@ -196,9 +137,30 @@ class History:
             for child in node.children
             if child.key[0] == migration.app_label
         )
-        reader = dataclasses.replace(self.database.reader, omission=backends.omission())
-        explanation = explain(migration, tracker, reader)
+        explanation = explain(migration, tracker, self._inventive_reader)
         return dataclasses.replace(explanation, followers=tuple(followers))
+
+    @property
+    def _inventive_reader(self) -> Reader:
+        """A reader that knows what the databases can fill in."""
+        return dataclasses.replace(self.database.reader, omission=backends.omission())
+
+    def crossing(self, start: Tracker) -> Crossing:
+        """Return a crossing from a world."""
+        reader = self._inventive_reader
+        # Django makes a foreign key anew if it has found the one that it drops: a run
+        # that is killed between the two would leave none.
+        disposes = not self.database.resumes
+        omission = dataclasses.replace(reader.omission, disposes=disposes)
+        return Crossing(start, dataclasses.replace(reader, omission=omission))
+
+    def has_halves(self, start: Tracker, migration: Migration) -> bool:
+        """Tell whether a migration can be taken in halves, from the world before it."""
+        try:
+            self.crossing(start).first_half(migration)
+        except NoHalvesError:
+            return False
+        return True
 
     def forwards(
         self,
@@ -235,3 +197,15 @@ class History:
                 yield self.database.reader.undone(step, tracker.world.database)
             else:
                 self.skip(tracker, key)
+
+    def edges(
+        self, migrations: Iterable[Migration], backwards: bool
+    ) -> dict[Key, list[Key]]:
+        """Return what each migration must come after, as the graph has it."""
+        nodes = self.loader.graph.node_map
+        edges = {}
+        for each in migrations:
+            node = nodes[each.app_label, each.name]
+            others = node.children if backwards else node.parents
+            edges[node.key] = [other.key for other in others]
+        return edges

@@ -49,13 +49,20 @@ class Needs:
             if not lacking:
                 break
             database = step.database.apply(database)
-            left = self._problems(database, step.database.tables)
+            tables = step.database.tables
+            left = {_place(each) for each in self._problems(database, tables)}
             met = {
                 each
                 for each in lacking
-                if each.table in step.database.tables and each not in left
+                if each.table in tables and _place(each) not in left
             }
             if met:
                 needed[step.key] = tuple(sorted(met, key=repr))
             lacking -= met
         return needed
+
+
+def _place(problem: Problem) -> tuple[str, str, str]:
+    # What is lacking may become another problem, before it is none.
+    detail = "" if problem.column else problem.detail
+    return problem.table, problem.column, detail

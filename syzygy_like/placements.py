@@ -7,6 +7,7 @@ import datetime
 import enum
 
 from syzygy_like.compat import Problem
+from syzygy_like.crossing import Extent, NoHalvesError
 from syzygy_like.effects import Step
 from syzygy_like.resolver import Resolution
 from syzygy_like.stages import Stage, StageSource
@@ -43,6 +44,9 @@ class Placement:
     until: datetime.datetime | None = None
     required: bool = False
     passing: tuple[Problem, ...] = ()
+    extent: Extent = Extent.WHOLE
+    passes: tuple[Key, ...] = ()
+    obstacle: NoHalvesError | None = None
 
     @property
     def key(self) -> Key:
@@ -50,11 +54,33 @@ class Placement:
         return self.step.key
 
     @property
+    def is_ready(self) -> bool:
+        """Whether it can be carried out now, in part at least."""
+        return self.outcome is Outcome.READY
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it can be carried out now, and nothing of it is left."""
+        return self.is_ready and self.extent is Extent.WHOLE
+
+    @property
+    def is_too_late(self) -> bool:
+        """Whether somebody has said that it cannot run after the deploy."""
+        set_by_hand = self.resolution.source is not StageSource.INFERRED
+        return set_by_hand and Stage.POST_DEPLOY not in self.resolution.stage
+
+    @property
     def is_vouched_for(self) -> bool:
         """Whether somebody has said that it may wait."""
         return self.resolution.source is not StageSource.INFERRED and (
             Stage.POST_DEPLOY in self.resolution.stage
         )
+
+    def deferred_for(self, needed: tuple[Problem, ...]) -> Placement:
+        """Return this placement, blocked if what the new code needs of it is late."""
+        if self.is_too_late or (needed and not self.is_vouched_for):
+            return dataclasses.replace(self, outcome=Outcome.BLOCKED, needed=needed)
+        return self
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +97,11 @@ class StagedPlan:
     def ready(self) -> list[Placement]:
         """What can be applied now."""
         return self.of(Outcome.READY)
+
+    @property
+    def needs_ledger(self) -> bool:
+        """Whether it leaves what Django's own history cannot tell."""
+        return any(each.passes or not each.is_whole for each in self.ready)
 
     @property
     def deferred(self) -> list[Placement]:

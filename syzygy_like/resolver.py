@@ -31,12 +31,14 @@ class Policy:
     What a project says of stages, beyond its migrations.
 
     Keys are "app_label" or "app_label.migration_name", of which the second wins.
+    ``bridges`` tells whether a migration that fits no stage is taken in halves.
     """
 
     overrides: Mapping[str, Stage] = dataclasses.field(default_factory=dict)
     fallbacks: Mapping[str, Stage] = dataclasses.field(default_factory=dict)
     third_party_fallback: Stage | None = Stage.PRE_DEPLOY
     is_third_party: Callable[[Migration], bool] = lambda migration: False
+    bridges: Callable[[Migration], bool] = lambda migration: False
 
     def override(self, migration: Migration) -> Stage | None:
         """Return the stage that a setting puts over all else, if any."""
@@ -83,6 +85,11 @@ def declared_stage(migration: Migration, owner: Any = None) -> Stage | None:
     if stage is None or (isinstance(stage, Stage) and stage):
         return stage
     raise InvalidStageError(migration, owner, stage)
+
+
+def is_independent(migration: Migration) -> bool:
+    """Tell whether the author says that its place among others makes no difference."""
+    return getattr(migration, "run_independently", False) is True
 
 
 def explicit(step: Step, policy: Policy) -> Resolution | None:

@@ -16,11 +16,11 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 
 from syzygy_like import conf, policies
+from syzygy_like.databases import AnyDatabase
 from syzygy_like.delays import InvalidDelayError, stage_delay
 from syzygy_like.effects import Step
 from syzygy_like.explain import Explanation
 from syzygy_like.history import (
-    AnyDatabase,
     BrokenMigrationError,
     History,
     Key,
@@ -106,8 +106,11 @@ class Review:
                 continue
             tracker.settle()
             world = tracker.world
+            before = tracker.fork() if self.policy.bridges(migration) else None
             step = self.history.read(tracker, migration)
             fits = bool(resolve(step, world, self.policy).stage)
+            if before is not None and not fits:
+                fits = self.history.has_halves(before, migration)
             yield key, fits, list(_unreadable(step))
 
     def _is_settled(self, migration: Migration) -> bool:
@@ -115,7 +118,10 @@ class Review:
         if migration.replaces:
             return True  # It runs where nothing of it is there, or not at all.
         if self.policy.is_third_party(migration):
-            return self.policy.fallback(migration) is not None
+            return (
+                self.policy.bridges(migration)
+                or self.policy.fallback(migration) is not None
+            )
         return explicit(Step(migration), self.policy) is not None
 
     def _covered(self) -> set[Key]:

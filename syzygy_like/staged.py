@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connections
+from django.db.migrations import Migration
 from django.db.migrations.exceptions import (
     InconsistentMigrationHistory,
     InvalidMigrationPlan,
@@ -16,24 +17,35 @@ from django.db.migrations.exceptions import (
 )
 
 from syzygy_like import conf, seam
+from syzygy_like.conflicts import DeployUnderWayError, InvalidEntryError
+from syzygy_like.crossing import NoHalvesError
 from syzygy_like.delays import InvalidDelayError
+from syzygy_like.deploys import Leg
 from syzygy_like.executor import MigrationFailedError, StagedExecutor, staged_class
 from syzygy_like.history import BrokenMigrationError, UnloadableError, loading
-from syzygy_like.messages import plans, settings
+from syzygy_like.ledger import ConcurrentRunError
+from syzygy_like.messages import deploys, plans, settings
 from syzygy_like.placements import Placement, StagedPlan
+from syzygy_like.previews import statements
 from syzygy_like.resolver import InvalidStageError
+from syzygy_like.rows import LostRowsError
 from syzygy_like.stages import Stage
 
 # How to say what went wrong, by what is raised.
 MESSAGES: dict[type[Exception], Callable[[Any], str]] = {
     BrokenMigrationError: lambda error: plans.broken(error.key, error.error),
     InconsistentMigrationHistory: lambda error: str(error.args[0]),
+    DeployUnderWayError: lambda error: deploys.conflict(error.conflict, error.key),
+    LostRowsError: deploys.lost_rows,
+    InvalidEntryError: deploys.invalid_entry,
+    ConcurrentRunError: deploys.concurrent,
     InvalidDelayError: lambda error: settings.invalid_delay(
         error.migration, error.value
     ),
     IrreversibleError: lambda error: str(error),
     InvalidMigrationPlan: lambda error: str(error.args[0]),
     InvalidStageError: settings.invalid_stage,
+    NoHalvesError: deploys.endless,
     MigrationFailedError: lambda error: plans.failed(
         error.migration, error.error, error.is_whole
     ),
@@ -44,11 +56,11 @@ MESSAGES: dict[type[Exception], Callable[[Any], str]] = {
 
 
 class PlannedMigration:
-    """A migration of a printed plan, with its stage."""
+    """A migration of a printed plan, or a part of one, with what is said of it."""
 
-    def __init__(self, placement: Placement, verbosity: int):
-        self.lines = plans.described(placement, verbosity)
-        self.operations = placement.step.migration.operations
+    def __init__(self, lines: list[str], operations: Iterable[Any]):
+        self.lines = lines
+        self.operations = list(operations)
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
@@ -67,7 +79,12 @@ class StagedMigrate:
         self.stage = stage
         self.options = options
         self.plan = StagedPlan()
+        self.aborts = bool(options.get("abort_deploy"))
+        self.fakes = bool(options["fake"])
+        self.prunes = bool(options["prune"])
         self.fake_initial = bool(options["fake_initial"])
+        self.bridge = options.get("bridge")
+        self.targeted = bool(options["app_label"])
         self.skips_blocked = options.get("skip_blocked") or conf.skips_blocked()
         self.executor: StagedExecutor
 
@@ -92,7 +109,7 @@ class StagedMigrate:
             self._report_remaining()
         if planning and self.plan.blocked and not self.skips_blocked:
             raise CommandError(self._blocked_message())
-        if planning and checking and self._outstanding():
+        if planning and checking and self._is_anything_left():
             sys.exit(1)
 
     def _make_executor(self, *args: Any, **kwargs: Any) -> StagedExecutor:
@@ -117,11 +134,22 @@ class StagedMigrate:
             return self._outstanding()
         return self.plan.ready
 
-    def present(self, placement: Placement) -> Any:
-        """Return what Django is given for a migration."""
-        if self.options["plan"]:
-            return PlannedMigration(placement, self.options["verbosity"])
-        return placement.step.migration
+    def present(self, migration: Migration, leg: Leg | None = None) -> Any:
+        """Return what Django is given for a migration, or for a part of one."""
+        if not self.options["plan"]:
+            return migration
+        verbosity = self.options["verbosity"]
+        key = (migration.app_label, migration.name)
+        found = (each for each in self.plan.placements if each.key == key)
+        lines = plans.headed(migration, next(found, None), verbosity)
+        operations = list(migration.operations)
+        if leg is not None and verbosity > 1:
+            sql = statements(leg, self.executor.connection, self.aborts)
+            if self.aborts:  # Django writes "Undo" before each operation
+                lines += [each.describe() for each in sql]
+            else:
+                operations += sql
+        return PlannedMigration(lines, operations)
 
     def _blocked_message(self) -> str:
         if self.stage is Stage.PRE_DEPLOY:
@@ -133,6 +161,11 @@ class StagedMigrate:
         if self.stage is Stage.PRE_DEPLOY:
             return [each for each in self.plan.ready if each.required]
         return self.plan.ready
+
+    def _is_anything_left(self) -> bool:
+        if self.stage is Stage.PRE_DEPLOY:
+            return bool(self._outstanding())
+        return bool(self.executor.itinerary.presented(self))
 
     def _report_remaining(self) -> None:
         if self.options["verbosity"] < 1:

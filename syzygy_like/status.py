@@ -1,19 +1,46 @@
-"""What is applied, and what the rest waits for."""
+"""What is applied, wholly or in part, and what the rest waits for."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
 from syzygy_like import conf, policies
+from syzygy_like.conflicts import InvalidEntryError
+from syzygy_like.crossing import Extent as Part
+from syzygy_like.databases import Database
 from syzygy_like.delays import InvalidDelayError, waits_since
-from syzygy_like.history import BrokenMigrationError, Database, History, Key
+from syzygy_like.deploys import Deploy
+from syzygy_like.history import BrokenMigrationError, History, Key
+from syzygy_like.ledger import Extent, Ledger, Progress
 from syzygy_like.messages.plans import age
-from syzygy_like.resolver import InvalidStageError, Resolution, resolve
+from syzygy_like.resolver import InvalidStageError, Policy, Resolution, resolve
 from syzygy_like.stages import Stage
+
+# What is wrong with these is said by the checks; here it is enough to say less.
+UNTELLABLE = (
+    BrokenMigrationError,
+    InvalidDelayError,
+    InvalidStageError,
+    InvalidEntryError,
+    conf.InvalidSettingError,
+)
+BEGUN, APPLIED = "begun", "applied"
+# How much of a migration is carried out, by the ledger.
+PARTS = {
+    (Extent.WHOLE, Progress.BEGUN): (Part.WHOLE, BEGUN),
+    (Extent.WHOLE, Progress.BUILT): (Part.WHOLE, APPLIED),
+    (Extent.HALF, Progress.BEGUN): (Part.FIRST, BEGUN),
+    (Extent.HALF, Progress.BUILT): (Part.FIRST, APPLIED),
+    (Extent.HALF, Progress.FINISHING): (Part.SECOND, BEGUN),
+    (Extent.NOTHING, Progress.FINISHING): (Part.WHOLE, BEGUN),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +50,11 @@ class Status:
 
     ``waits_since`` is when the last of its parents was applied, if they all are.
     A stage that cannot be told, for the settings or the migrations are broken, is
-    an empty string.
+    an empty string. ``in_halves`` tells that it fits none, and will be taken in halves.
+
+    While a deploy is under way more may be carried out than Django has recorded: which
+    ``part`` of a migration, its ``progress`` and ``since`` when. ``ahead_of`` are the
+    migrations that this one depends on and that are to follow.
     """
 
     app: str
@@ -32,24 +63,49 @@ class Status:
     stage: str = ""
     source: str = ""
     waits_since: datetime.datetime | None = None
+    in_halves: bool = False
+    part: str = ""
+    progress: str = ""
+    since: datetime.datetime | None = None
+    ahead_of: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
         """The status of what is not applied, for people."""
+        parts = self._carried_out() if self.part else self._pending()
+        return ", ".join(parts)
+
+    def _carried_out(self) -> list[str]:
+        whole = self.part == Part.WHOLE.value
+        done = self.progress if whole else f"{self.part} {self.progress}"
+        # Of what is wholly applied it is the other migrations that matter.
+        since = "" if whole and self.progress == APPLIED else f" {date(self.since)}"
+        prefix = f"{self.app}."
+        others = [name.removeprefix(prefix) for name in self.ahead_of]
+        return [done + since, *([f"ahead of {', '.join(others)}"] if others else [])]
+
+    def _pending(self) -> list[str]:
         parts = [self.stage, self.source] if self.stage else ["stage unknown"]
         if self.stage == Stage(0).label:
-            parts = ["fits no stage"]
+            parts = ["in halves" if self.in_halves else "fits no stage"]
         if self.waits_since is not None:
-            since = self.waits_since.strftime("%Y-%m-%d %H:%M")
             waited = age(self.waits_since, timezone.now())
-            parts.append(f"waiting since {since} ({waited})")
-        return ", ".join(parts)
+            parts.append(f"waiting since {date(self.waits_since)} ({waited})")
+        return parts
+
+
+def date(moment: datetime.datetime | None) -> str:
+    """Return a moment as the list shows it."""
+    return moment.strftime("%Y-%m-%d %H:%M") if moment else ""
 
 
 def statuses(loader: MigrationLoader, alias: str) -> dict[Key, Status]:
     """Return the status of each migration, in the order of the plan."""
     history = History(loader, Database(alias))
+    ledger = Ledger(connections[alias])
+    entries = {entry.key: entry for entry in ledger.entries()}
     resolutions = _resolutions(history)
+    halved = _halved(history, ledger, resolutions)
     found = {}
     for key in history.plan:
         record = loader.applied_migrations.get(key)
@@ -63,8 +119,42 @@ def statuses(loader: MigrationLoader, alias: str) -> dict[Key, Status]:
             stage=resolution.stage.label if resolution else "",
             source=resolution.source.value if resolution else "",
             waits_since=waits_since(loader, key),
+            in_halves=key in halved,
+            **_carried_out(loader, key, entries),
         )
     return found
+
+
+def _carried_out(
+    loader: MigrationLoader, key: Key, entries: Mapping[Key, Any]
+) -> dict[str, Any]:
+    """Return what the ledger says of a migration that Django has not recorded."""
+    part, progress = _part(entries.get(key))
+    if part is None:
+        return {}
+    done = {Part.WHOLE} if part is Part.WHOLE else {Part.FIRST, Part.SECOND, Part.WHOLE}
+    ahead = [
+        ".".join(other)
+        for other in loader.graph.forwards_plan(key)
+        if other != key
+        and other not in loader.applied_migrations
+        and _part(entries.get(other))[0] not in done
+    ]
+    return {
+        "part": part.value,
+        "progress": progress,
+        "since": entries[key].since,
+        "ahead_of": tuple(ahead),
+    }
+
+
+def _part(entry: Any) -> tuple[Part | None, str]:
+    """Return the part of a migration that is carried out, or begun."""
+    if entry is None:
+        return None, ""
+    if entry.progress == Progress.FINISHED:
+        return Part.WHOLE, APPLIED
+    return PARTS.get((entry.extent, entry.progress), (None, ""))
 
 
 def _resolutions(history: History) -> dict[Key, Resolution]:
@@ -81,11 +171,28 @@ def _resolutions(history: History) -> dict[Key, Resolution]:
             world = tracker.world
             step = history.read(tracker, history.loader.graph.nodes[key])
             found[key] = resolve(step, world, policy)
-    except (
-        BrokenMigrationError,
-        InvalidDelayError,
-        InvalidStageError,
-        conf.InvalidSettingError,
-    ):
-        pass  # what is wrong is said by the checks; here it is enough to say less
+    except UNTELLABLE:
+        pass
     return found
+
+
+def _halved(
+    history: History, ledger: Ledger, resolutions: Mapping[Key, Resolution]
+) -> set[Key]:
+    """Return what fits no stage and will be taken in halves by the next deploy."""
+    nodes = history.loader.graph.nodes
+    homeless = {key for key, each in resolutions.items() if not each.stage}
+    try:
+        policy = policies.current()
+        if not any(policy.bridges(nodes[key]) for key in homeless):
+            return set()
+        return homeless & _first_halves(Deploy(history, ledger), resolutions, policy)
+    except UNTELLABLE:
+        return set()
+
+
+def _first_halves(deploy: Deploy, pending: Iterable[Key], policy: Policy) -> set[Key]:
+    """Return what the plan of a deploy takes in halves."""
+    nodes = deploy.history.loader.graph.nodes
+    plan = deploy.places([nodes[key] for key in pending], policy)
+    return {each.key for each in plan.ready if each.extent is Part.FIRST}

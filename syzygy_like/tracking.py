@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.db.migrations.state import ModelState, ProjectState
@@ -91,7 +92,8 @@ class Tracker:
     The tables of a changing state, rebuilt only where it was touched.
 
     Beside them it keeps those of the database, which need not be the same: it is
-    told what operations do to it.
+    told what operations do to it. ``refreshed`` are the models that were touched when
+    it was last brought up to date.
     """
 
     def __init__(self, state: TrackedState, presence: Presence, unsigned: bool = False):
@@ -105,6 +107,7 @@ class Tracker:
         self._dependents: dict[ModelKey, set[ModelKey]] = defaultdict(set)
         self._database = Schema()
         self._patches: list[Patch] = []
+        self.refreshed: frozenset[ModelKey] = frozenset()
 
     def fork(self) -> Tracker:
         """Return a tracker of a copy of the state, which goes its own way."""
@@ -127,6 +130,11 @@ class Tracker:
         self._patches.clear()
         return World(Schema(dict(self._code)), self._database)
 
+    def tables_of(self, keys: Collection[ModelKey]) -> Iterator[str]:
+        """Yield the names of the tables that some models have."""
+        for key in keys:
+            yield from self._tables.get(key, ())
+
     def settle(self) -> None:
         """Take it that the database has what the state says, as history does."""
         self._patches.append(self.refresh())
@@ -138,6 +146,7 @@ class Tracker:
     def refresh(self) -> Patch:
         """Rebuild what was touched and return what changed."""
         queue = sorted(self.state.touched)
+        self.refreshed = frozenset(queue)
         self.state.touched.clear()
         seen = set(queue)
         names: set[str] = set()

@@ -9,10 +9,10 @@ import pytest
 from django.core.management.commands import makemigrations as django_makemigrations
 from django.db import connections
 
+from syzygy_like.rehearsal.inspection import difference, inspect
 from tests.changes import Change
 from tests.deployment_code import Code
 from tests.deployment_projects import copy, listing, run, write_models, written
-from tests.deployment_schema import difference, inspect
 from tests.projects import Project, applied
 
 FIRST_TURN = ("write", "rehearse", "share", "meddle", "verify")

@@ -6,8 +6,9 @@ from typing import Any
 
 from django.db import models
 
-from tests import exercise, values
-from tests.rows import Fill, Rows, owners, written_fields
+from syzygy_like.exercise import values
+from syzygy_like.exercise.relations import automatic_relations, delete
+from syzygy_like.exercise.rows import Fill, Rows, owners, written_fields
 
 Key = tuple[str, Any]
 Model = type[models.Model]
@@ -41,17 +42,18 @@ def create(rows: Rows, model: Model, fill: Fill) -> None:
 
 
 def resave(rows: Rows, row: models.Model) -> None:
-    exercise.resave(rows, row)
+    row.refresh_from_db(using=rows.alias)
+    row.save(using=rows.alias)
     relate(rows, row)
 
 
 def remove(rows: Rows, row: models.Model) -> None:
-    exercise.delete(rows, row)
+    delete(rows, row)
 
 
 def relate(rows: Rows, row: models.Model) -> None:
     """Relate a row to a new one by each many-to-many field."""
-    for field in exercise.automatic_relations(type(row)):
+    for field in automatic_relations(type(row)):
         getattr(row, field.name).add(rows.create(field.related_model))
 
 

@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.db import models, transaction
-from django.db.models.deletion import ProtectedError, RestrictedError
 
-from tests import exercise, values
+from syzygy_like.exercise import values
+from syzygy_like.exercise.actions import Action, alone, together
+from syzygy_like.exercise.attempts import OWN_RULES, attempt
+from syzygy_like.exercise.reading import existing
+from syzygy_like.exercise.rows import Rows, highest, lowest, sparse, tables, typical
 from tests.deployment_rows import (
     Key,
     Recording,
@@ -26,7 +29,6 @@ from tests.deployment_rows import (
     resave,
     table,
 )
-from tests.rows import Rows, Unsuitable, highest, lowest, sparse, typical
 
 SAMPLE = 5  # the rows of the other version with which everything is tried
 
@@ -38,7 +40,7 @@ class Server:
         from django.apps import apps
 
         self.alias = alias
-        self.models = exercise.tables(apps, alias)
+        self.models = tables(apps, alias)
         self.number = 1
         self.written: dict[Key, dict[str, Any]] = {}
         self.remembered: list[Key] = []
@@ -74,27 +76,21 @@ class Server:
     def rehearse(self, request: dict[str, Any]) -> None:
         """Do all that code does with rows of its own, and undo it."""
         for model in self.models:
-            self.attempt(model, exercise.alone(model, self.alias))
+            self.attempt(model, alone(model, self.alias))
 
     def share(self, request: dict[str, Any]) -> None:
         """Do all that code does with rows of the other version, and undo it."""
         for model in self.models:
             self.attempt(model, self.shared(model))
 
-    def shared(self, model: Any) -> Iterator[exercise.Action]:
+    def shared(self, model: Any) -> Iterator[Action]:
         """Yield what is done with rows that there are, but with a sample of them."""
         # A child whose parent is gone has a key, but no row.
         every = [row.pk for row in self.rows(model)]
         sample = set(every[:: 1 + len(every) // SAMPLE])
-        skipped = {
-            f"{name} {key}"
-            for key in exercise.keys(model, self.alias)
-            for name in exercise.ON_ROW
-            if key not in sample
-        }
-        for name, action in exercise.together(model, self.alias):
-            if name not in skipped:
-                yield name, action
+        for action in together(model, self.alias):
+            if action.key is None or action.key in sample:
+                yield action
 
     def meddle(self, request: dict[str, Any]) -> None:
         """Save the rows of the other version, and delete some, for good."""
@@ -185,7 +181,7 @@ class Server:
         return False
 
     def rows(self, model: Any) -> list[models.Model]:
-        return list(exercise.existing(Rows(self.alias), model))
+        return list(existing(Rows(self.alias), model))
 
     def keys(self, model: Any) -> list[Key]:
         return [key_of(row) for row in self.rows(model)]
@@ -194,7 +190,7 @@ class Server:
         self, model: Any, key: Key, name: str, action: Callable[[Rows, Any], Any]
     ) -> bool:
         """Do something with a row that is there; tell whether it was done."""
-        row = exercise.existing(Rows(self.alias), model).filter(pk=key[1]).first()
+        row = existing(Rows(self.alias), model).filter(pk=key[1]).first()
         return row is not None and self.commit(
             model, f"{name} {key[1]}", lambda rows: action(rows, row)
         )
@@ -205,7 +201,7 @@ class Server:
         try:
             with transaction.atomic(using=self.alias):
                 action(rows)
-        except (Unsuitable, ProtectedError, RestrictedError):
+        except OWN_RULES:
             return False
         except Exception as error:
             self.fail(model, name, error)
@@ -216,12 +212,12 @@ class Server:
             self.written.update(recorded(row))
         return True
 
-    def attempt(self, model: Any, actions: Iterator[exercise.Action]) -> None:
+    def attempt(self, model: Any, actions: Iterator[Action]) -> None:
         """Do things and undo them."""
-        for name, action in actions:
+        for action in actions:
             rows = Rows(self.alias, self.number)
-            if error := exercise.attempt(self.alias, action, rows):
-                self.fail(model, name, error)
+            if failed := attempt(self.alias, action.do, rows):
+                self.fail(model, action.name, failed[0])
 
     def fail(self, model: Any, action: str, error: Any) -> None:
         kind = f"{type(error).__name__}: " if isinstance(error, Exception) else ""

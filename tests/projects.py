@@ -26,6 +26,7 @@ from django.db.migrations.writer import MigrationWriter, OperationWriter
 from django.test import override_settings
 
 from syzygy_like import Stage
+from syzygy_like.rehearsal.inspection import physical as physical
 
 ROOT = Path(__file__).parent.parent
 
@@ -233,15 +234,3 @@ def columns(alias: str, table: str) -> dict[str, Any]:
     with connection.cursor() as cursor:
         found = connection.introspection.get_table_description(cursor, table)
     return {each.name: each for each in found}
-
-
-def physical(alias: str) -> dict[str, Any]:
-    """Return all that introspection tells of the tables."""
-    connection = connections[alias]
-    found = {}
-    for table in sorted(tables(alias)):
-        with connection.cursor() as cursor:
-            constraints = connection.introspection.get_constraints(cursor, table)
-        described = {name: tuple(each) for name, each in columns(alias, table).items()}
-        found[table] = (described, {k: str(v) for k, v in constraints.items()})
-    return found

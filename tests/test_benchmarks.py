@@ -34,7 +34,8 @@ def test_migrations_fit_a_stage(project):
 
 
 def test_run():
-    command = [sys.executable, "-m", "benchmarks", "check", "plan", "makemigrations"]
+    subjects = ["check", "plan", "makemigrations", "rehearse"]
+    command = [sys.executable, "-m", "benchmarks", *subjects]
     done = subprocess.run(
         [*command, "--migrations", "25", "--rounds", "1"],
         cwd=REPOSITORY,
@@ -44,6 +45,6 @@ def test_run():
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(re.findall(r"^  Django ", done.stdout, re.MULTILINE)) == 7
-    assert len(re.findall(r"^  syzygy_like .*x", done.stdout, re.MULTILINE)) == 7
+    assert len(re.findall(r"^  Django ", done.stdout, re.MULTILINE)) == 8
+    assert len(re.findall(r"^  syzygy_like .*x", done.stdout, re.MULTILINE)) == 8
     assert "exit status" not in done.stdout

@@ -15,13 +15,16 @@ from hypothesis import strategies as st
 
 from syzygy_like.bridge import NoBridgeError, bridge
 from syzygy_like.effects import Reader
+from syzygy_like.exercise.actions import alone, together
+from syzygy_like.exercise.attempts import Failure
+from syzygy_like.exercise.rows import tables
 from syzygy_like.release import Release, ordered
 from syzygy_like.release.arrangement import combined
 from syzygy_like.release.halves import halves
 from syzygy_like.resolver import infer
 from syzygy_like.schema import schema
 from syzygy_like.stages import Stage
-from tests.exercise import Failure, alone, build, populate, rehearse, tables, together
+from tests.exercise import build, populate, rehearse
 from tests.projects import physical
 from tests.strategies import pairs, states
 from tests.test_soundness import (

@@ -173,6 +173,8 @@ def test_third_party_is_what_was_installed(tmp_path, folder, is_third_party):
     project = with_history(Project(tmp_path / folder))
     assert bool(found(project)) is not is_third_party
     project.settings["MIGRATION_THIRD_PARTY_STAGES_FALLBACK"] = None
+    assert bool(found(project)) is not is_third_party
+    project.settings["MIGRATION_BRIDGE"] = "none"
     assert len(found(project)) == 1
 
 

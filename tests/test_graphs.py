@@ -17,7 +17,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from syzygy_like import Stage
+from syzygy_like import Stage, ledger
+from syzygy_like.conflicts import Conflict, DeployUnderWayError
 from syzygy_like.executor import StagedExecutor
 from syzygy_like.history import full_plan
 from tests.projects import applied, migration, physical
@@ -125,8 +126,10 @@ def graphs(draw: Draw) -> dict[tuple[str, str], Any]:
 
 
 class Staging:
-    fake_initial = False
     """Applies what is ready, whatever is blocked."""
+
+    aborts = fakes = fake_initial = prunes = targeted = False
+    bridge = None
 
     def __init__(self, stage):
         self.stage = stage
@@ -134,8 +137,8 @@ class Staging:
     def accept(self):
         return self.plan.ready
 
-    def present(self, placement):
-        return placement.step.migration
+    def present(self, migration, leg=None):
+        return migration
 
 
 def executor(alias, disk, stage=None):
@@ -153,7 +156,11 @@ def migrate(alias, disk, stage=None, targets=None):
     """Apply what is ready, and see to it that Django is content with the history."""
     made = executor(alias, disk, stage)
     targets = made.loader.graph.leaf_nodes() if targets is None else targets
-    plan = made.migration_plan(targets)
+    try:
+        plan = made.migration_plan(targets)
+    except DeployUnderWayError as error:
+        assume(error.conflict is not Conflict.SQUASHED)
+        raise
     made.migrate(targets, plan=plan)
     loader = MemoryLoader(connections[alias], disk)
     loader.check_consistent_history(connections[alias])
@@ -164,6 +171,8 @@ def start(alias, disk, data):
     """Record some first migrations, among them parts of a squash."""
     recorder = MigrationRecorder(connections[alias])
     recorder.ensure_schema()
+    if ledger.is_there(alias):  # of an example before this one
+        ledger.Ledger(connections[alias]).close()
     recorder.flush()
     loader = MemoryLoader(None, disk, replace_migrations=False)
     plan = [key for key in full_plan(loader.graph) if not loader.disk[key].replaces]

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.migrations import AlterField, RunPython
+from django.db.migrations import (
+    AddField,
+    AlterField,
+    CreateModel,
+    Migration,
+    RenameField,
+    RenameModel,
+    RunPython,
+)
 from django.db.migrations.state import ModelState, ProjectState
 
-from syzygy_like.bridge import bridge
+from syzygy_like.bridge import Omission, bridge
 from syzygy_like.release import Release
-from syzygy_like.release.halves import halves
+from syzygy_like.release.alone import in_halves
+from syzygy_like.release.halves import detect, halves
 
 
 def state(**fields: models.Field) -> ProjectState:
@@ -41,3 +50,31 @@ def test_rows_whose_target_was_deleted_meanwhile_are_settled():
     first, *rest = contract(state(), new)
     assert first.code.name == "settle_order_customers"
     assert [type(each) for each in rest] == [AlterField]
+
+
+def test_an_old_way_of_writing_unique_together_is_understood():
+    old, new = state(price=models.IntegerField()), state(price=models.IntegerField())
+    for each in (old, new):
+        together = [["id", "price"]]  # as a rename leaves it
+        each.models["shop", "order"].options["unique_together"] = together
+    assert detect(old, new) == {}
+
+
+def test_what_is_made_and_renamed_at_once_is_made_under_its_new_name():
+    key = ("id", models.BigAutoField(primary_key=True))
+    made = type("Migration", (Migration,), {})("0002", "shop")
+    made.operations = [
+        CreateModel("Note", [key, ("text", models.IntegerField())]),
+        RenameField("note", "text", "body"),
+        AddField("order", "text", models.IntegerField(null=True)),
+        RenameField("order", "text", "body"),
+        RenameModel("Order", "Purchase"),
+    ]
+    before = state(price=models.IntegerField())
+    first, last = in_halves(made, before, Omission(), lambda model: True)
+    assert not last
+    after = before.clone()
+    for each in first:
+        each.state_forwards("shop", after)
+    assert set(after.models["shop", "note"].fields) == {"id", "body"}
+    assert set(after.models["shop", "purchase"].fields) == {"id", "price", "body"}

@@ -8,12 +8,13 @@ from django.db.migrations import Migration
 from django.db.migrations.state import ProjectState
 
 from syzygy_like.effects import Reader
+from syzygy_like.exercise.actions import alone, together
+from syzygy_like.exercise.rows import tables, typical
 from syzygy_like.resolver import infer
 from syzygy_like.schema import everywhere
 from syzygy_like.stages import Stage
 from syzygy_like.tracking import TrackedState, Tracker
-from tests.exercise import alone, populate, rehearse, tables, together
-from tests.rows import typical
+from tests.exercise import populate, rehearse
 from tests.scenarios import SCENARIOS, Scenario
 
 each_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=str)

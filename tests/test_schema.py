@@ -183,6 +183,29 @@ def test_a_field_with_values_of_its_own_is_no_plain_text():
     assert not mine.holds(column(Code(max_length=9)).type)
 
 
+class Zone(models.Field):
+    """Like the fields of packages that say what they are stored as."""
+
+    def __init__(self, *args, backend=None, **kwargs):
+        self.backend = backend
+        super().__init__(*args, **kwargs, max_length=63)
+
+    def deconstruct(self):
+        name, path, args, kwargs = super().deconstruct()
+        del kwargs["max_length"]
+        return name, path, args, {**kwargs, "backend": self.backend}
+
+    def get_internal_type(self):
+        return "CharField"
+
+
+def test_a_field_that_is_stored_as_another_is_of_its_type():
+    mine, other = column(Zone()).type, column(Zone(backend="new")).type
+    assert mine.same_kind(other)
+    assert mine.arguments != other.arguments
+    assert mine.size == 63
+
+
 def test_what_makes_a_column():
     field = models.CharField(
         max_length=5, null=True, db_column="note", db_default="?", db_collation="C"

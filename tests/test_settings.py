@@ -25,13 +25,14 @@ REMOVE = migrations.RemoveField("order", "price")
 REQUIRED = migrations.AddField("order", "total", models.IntegerField(default=0))
 
 
-def test_there_are_five():
+def test_these_are_all():
     assert conf.ALL == (
         "MIGRATION_STAGES_OVERRIDE",
         "MIGRATION_STAGES_FALLBACK",
         "MIGRATION_THIRD_PARTY_STAGES_FALLBACK",
         "MIGRATION_STAGES_BASELINE",
         "MIGRATION_STAGES_SKIP_BLOCKED",
+        "MIGRATION_BRIDGE",
     )
 
 
@@ -41,7 +42,14 @@ def test_messages_name_no_other_settings():
         assert set(named) <= set(conf.ALL)
 
 
-def test_without_settings_only_third_parties_have_a_fallback():
+def test_without_settings_third_parties_go_in_halves():
+    policy = policies.current()
+    assert policy.bridges is policies.is_third_party
+    assert policy.third_party_fallback is None
+
+
+@override_settings(MIGRATION_BRIDGE="none")
+def test_without_halves_only_third_parties_have_a_fallback():
     policy = policies.current()
     assert not policy.overrides
     assert not policy.fallbacks

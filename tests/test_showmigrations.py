@@ -104,6 +104,11 @@ def test_json(shop, database):
         "applied": False,
         "stage": "pre-deploy",
         "source": "inferred",
+        "in_halves": False,
+        "part": "",
+        "progress": "",
+        "since": None,
+        "ahead_of": [],
     }
     assert found["0003_remove_price"]["stage"] == "post-deploy"
     assert found["0003_remove_price"]["source"] == "declared"

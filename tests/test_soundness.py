@@ -194,9 +194,14 @@ class Questioner(MigrationQuestioner):
         return NOT_PROVIDED
 
 
-def migrations(before: ProjectState, after: ProjectState, renames: bool):
+def migrations(
+    before: ProjectState,
+    after: ProjectState,
+    renames: bool,
+    answers: type[MigrationQuestioner] = Questioner,
+):
     """Return the migrations that Django finds between two states, in order."""
-    questioner = Questioner({"ask_rename": renames, "ask_rename_model": renames})
+    questioner = answers({"ask_rename": renames, "ask_rename_model": renames})
     # The autodetector takes options away from the state that it is given.
     detector = MigrationAutodetector(before.clone(), after.clone(), questioner)
     changes = detector._detect_changes()

@@ -15,7 +15,8 @@ from syzygy_like import backends, seam
 from syzygy_like.authoring.writing import StagedWriter
 from syzygy_like.autodetector import Choice, bridging
 from syzygy_like.bridge import NoBridgeError, Omission
-from syzygy_like.history import AnyDatabase, Key, on_disk
+from syzygy_like.databases import AnyDatabase
+from syzygy_like.history import Key, on_disk
 from syzygy_like.messages import bridges, renames
 from syzygy_like.release import Changes, Release, ordered
 from syzygy_like.release.renames import Rename

@@ -17,7 +17,16 @@ from syzygy_like.schema import ColumnCache, Presence, Schema, Table, everywhere
 
 Tables = Mapping[str, Table]
 
-__all__ = ["Bridge", "FieldKey", "NoBridgeError", "Omission", "OneOffs", "bridge"]
+__all__ = [
+    "Bridge",
+    "Codes",
+    "FieldKey",
+    "NoBridgeError",
+    "Omission",
+    "OneOffs",
+    "bridge",
+    "misfits",
+]
 
 
 class NoBridgeError(Exception):
@@ -58,6 +67,7 @@ def bridge(
     one_offs: OneOffs | None = None,
     presence: Presence = everywhere,
     copied: Collection[FieldKey] = (),
+    codes: Codes | None = None,
 ) -> Bridge:
     """
     Return the state that the code of two states can run on.
@@ -65,28 +75,46 @@ def bridge(
     Models and fields are told by their names: what was renamed has to have its new
     name in the old state too. ``one_offs`` are the values for rows that exist, by app
     label, model and field; ``copied`` are the fields that get theirs from another
-    field. Neither state is changed. Raises NoBridgeError.
+    field. ``codes`` are the codes that have to run there if they are others than those
+    of the two states. Neither state is changed. Raises NoBridgeError.
     """
     draft = Draft(old, new)
     loosener = Loosener(draft, omission or Omission(), one_offs or {}, copied)
-    return _Builder(draft, loosener, presence).build()
+    return _Builder(draft, loosener, presence, codes).build()
+
+
+@dataclasses.dataclass(frozen=True)
+class Codes:
+    """What two codes expect, and which of their problems are nobody's concern."""
+
+    old: Schema
+    new: Schema
+    tolerated: Collection[Problem] = ()
 
 
 class _Builder:
-    def __init__(self, draft: Draft, loosener: Loosener, presence: Presence):
+    def __init__(
+        self,
+        draft: Draft,
+        loosener: Loosener,
+        presence: Presence,
+        codes: Codes | None = None,
+    ):
         self.draft = draft
         self.loosener = loosener
         self.presence = presence
         self.unsigned = loosener.omission.unsigned
         self.columns: ColumnCache = {}
-        self.codes = {True: self._atlas(draft.old), False: self._atlas(draft.new)}
+        self.sides = {True: self._atlas(draft.old), False: self._atlas(draft.new)}
+        old, new = (Schema(side.tables) for side in self.sides.values())
+        self.codes = codes or Codes(old, new)
 
     def _atlas(self, state: ProjectState) -> Atlas:
         return Atlas(state, self.presence, self.unsigned, self.columns)
 
     def build(self) -> Bridge:
         """Take back what one of the codes cannot bear, until nothing is left."""
-        for place, name in obstacles(self.codes[True], self.codes[False]):
+        for place, name in obstacles(self.sides[True], self.sides[False]):
             raise NoBridgeError(place, None, name=name)
         while True:
             state = self.draft.state()
@@ -97,12 +125,10 @@ class _Builder:
             self._take_back(between, problems)
 
     def _problems(self, between: Atlas) -> Iterator[tuple[bool, Problem]]:
-        old, new = self.codes[True].tables, self.codes[False].tables
-        # Between two migrations there is a new code that still knows what is about
-        # to go: it has to be able to delete rows there.
-        going = {name: old[name] for name in between.tables if name in old}
-        for is_old, code in ((True, old), (False, new), (False, {**going, **new})):
-            yield from ((is_old, each) for each in _problems(code, between.tables))
+        codes = self.codes
+        for old, each in _misfits(codes.old, codes.new, between.tables):
+            if each not in codes.tolerated:
+                yield old, each
 
     def _take_back(self, between: Atlas, problems: list[tuple[bool, Problem]]) -> None:
         """Take back a little of each part that is in the way."""
@@ -120,7 +146,7 @@ class _Builder:
 
     def _place(self, between: Atlas, old: bool, problem: Problem) -> Place:
         detail = "" if problem.column else problem.detail
-        atlases = (between, self.codes[old])
+        atlases = (between, self.sides[old])
         found = [
             atlas.place(problem.table, problem.column, detail) for atlas in atlases
         ]
@@ -147,9 +173,24 @@ class _Builder:
         return True
 
 
-def _problems(code: Tables, database: Tables) -> list[Problem]:
-    # A table that is the same on both sides is no problem.
-    names = {**code, **database}
-    differing = [name for name in names if code.get(name) != database.get(name)]
-    found = incompatibilities(Schema(code), Schema(database), only=differing)
-    return errors(found)
+def misfits(old: Schema, new: Schema, database: Tables) -> Iterator[Problem]:
+    """Yield what two codes cannot do on a database between them."""
+    return (problem for _, problem in _misfits(old, new, database))
+
+
+def _misfits(
+    old: Schema, new: Schema, database: Tables
+) -> Iterator[tuple[bool, Problem]]:
+    """Yield what two codes cannot do, and whether it is the old one."""
+    # Between two migrations there is a new code that still knows what is about
+    # to go: it has to be able to delete rows there.
+    going = {name: old.tables[name] for name in database if name in old.tables}
+    leaving = Schema({**going, **new.tables})
+    for is_old, code in ((True, old), (False, new), (False, leaving)):
+        # A table that is the same on both sides is no problem.
+        names = {**code.tables, **database}
+        differing = [
+            name for name in names if code.tables.get(name) != database.get(name)
+        ]
+        found = incompatibilities(code, Schema(database), only=differing)
+        yield from ((is_old, each) for each in errors(found))

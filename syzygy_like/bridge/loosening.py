@@ -80,7 +80,7 @@ class Loosener:
         old, new = self.draft.versions(place.key, place.field)
         # What is copied may refer to what is gone already.
         alone = old is None and (*place.key, place.field) not in self.copied
-        disposed = cascading(field) if alone else None
+        disposed = cascading(field) if alone and self.omission.disposes else None
         if disposed is not None:
             return disposed
         if old is None and new is not None and isinstance(new, models.ForeignKey):

@@ -67,8 +67,9 @@ class Omission:
 
     ``functions`` gives for a callable and an internal type of field the database's
     function that is exactly the same. ``large`` are the internal types that take no
-    default, ``unsigned`` tells whether positive integers have no sign. ``now`` is
-    the function that code has the time from.
+    default, ``unsigned`` tells whether positive integers have no sign, ``disposes``
+    whether the database may delete or clear rows itself. ``now`` is the function that
+    code has the time from.
     """
 
     functions: Mapping[tuple[Callable[..., Any], str], Any] = dataclasses.field(
@@ -76,6 +77,7 @@ class Omission:
     )
     large: Collection[str] = ()
     unsigned: bool = False
+    disposes: bool = True
     now: Any = NOT_PROVIDED
 
     def default(self, field: Field, one_off: Any, unique: bool) -> Any:

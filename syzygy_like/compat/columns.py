@@ -74,11 +74,18 @@ def computed_column(pair: Comparison) -> Iterator[Problem]:
 
 @rule("other-type")
 def other_type(pair: Comparison) -> Iterator[Problem]:
-    """The code reads and writes a column as one type, the database has another."""
+    """
+    The code reads and writes a column as one type, the database has another.
+
+    A field of a class that is not Django's, and that only has other arguments, is a
+    hazard: what it stores may be something else, or just the same.
+    """
     for mine, theirs in pair.shared:
         if not theirs.type.same_kind(mine.type):
             detail = f"{theirs.type}, not {mine.type}"
             yield pair.problem("other-type", theirs, detail=detail)
+        elif theirs.type.arguments != mine.type.arguments:
+            yield pair.problem("other-type", theirs, detail="arguments", hazard=True)
 
 
 @rule("narrower-type")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import datetime
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from django.db.migrations import Migration
 from django.utils.timesince import timesince
 
+from syzygy_like.crossing import Extent
 from syzygy_like.explain import Explanation
+from syzygy_like.messages.deploys import obstacle
 from syzygy_like.messages.fixes import fix
 from syzygy_like.messages.problems import NEW, OLD, sentences
 from syzygy_like.placements import Outcome, Placement, StagedPlan
+from syzygy_like.policies import is_third_party
 from syzygy_like.resolver import Resolution
 from syzygy_like.stages import StageSource
 
@@ -55,6 +58,7 @@ def reasons(placement: Placement) -> list[str]:
 def _reasons(placement: Placement) -> list[str]:
     why = sentences(placement.breaks, OLD) + sentences(placement.needed, NEW)
     why += _waits(placement)
+    why += obstacle(placement.obstacle) if placement.obstacle else []
     if not why and placement.resolution.source not in COMPUTED:
         why.append("its stage is set by hand: nothing is computed")
     if not why:
@@ -68,6 +72,8 @@ def _reasons(placement: Placement) -> list[str]:
 def _waits(placement: Placement) -> list[str]:
     """Return what a migration waits for."""
     waits = [f"waits for {'.'.join(key)}" for key in placement.waits_for]
+    if placement.passes:
+        waits.append(f"goes before {_listed(placement.passes)}, as it may")
     if placement.until:
         waits.append(f"held until {date(placement.until)}, by its stage_delay")
     return waits
@@ -108,20 +114,38 @@ def _blocked_migration(placement: Placement, explain: Explain) -> str:
             f"migrate {' '.join(placement.waits_for[-1])} --post-deploy"
         )
         return "\n".join(lines)
-    if placement.breaks:
+    if placement.obstacle:
+        lines.append("but it cannot be applied yet, not even in part:")
+        lines += [f"  {each}" for each in obstacle(placement.obstacle)]
+    elif placement.breaks:
         lines.append("but it would break the code now serving:")
         lines += [f"  {each}" for each in sentences(placement.breaks, OLD)]
     else:
         lines.append(f"but its stage is {stage_and_source(placement.resolution)}.")
     if placement.step.backwards:
         lines.append("\nFix: unapply it while nothing is served.")
+    elif is_third_party(placement.step.migration):
+        lines.append(
+            "\nFix: upgrade the package while nothing is served, or say that you know "
+            "better, with MIGRATION_STAGES_OVERRIDE = "
+            f'{{"{name(placement)}": Stage.PRE_DEPLOY}}.'
+        )
     elif not placement.resolution.stage:
         lines += ["", fix(explain(placement))]
+    elif placement.breaks:
+        lines.append(
+            "\nFix: deploy in turn: first the code that can do without it, and what "
+            "comes before it, then the rest."
+        )
     return "\n".join(lines)
 
 
 def _names(placement: Placement) -> str:
-    return ", ".join(".".join(key) for key in placement.waits_for)
+    return _listed(placement.waits_for)
+
+
+def _listed(keys: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(".".join(key) for key in keys)
 
 
 def too_late(plan: StagedPlan) -> str:
@@ -138,9 +162,28 @@ def too_late(plan: StagedPlan) -> str:
 
 def described(placement: Placement, verbosity: int) -> list[str]:
     """Return a migration with its stage, and the reasons where they are asked for."""
-    lines = [heading(placement)]
-    shown = reasons(placement) if verbosity > 1 else _waits(placement)
-    for each in shown:
+    return [heading(placement), *_wrapped(_shown(placement, verbosity))]
+
+
+def headed(
+    migration: Migration, placement: Placement | None, verbosity: int
+) -> list[str]:
+    """Return a migration of a plan, or a part of one, with what is to be said of it."""
+    if placement is None:
+        return [str(migration)]
+    title = heading(placement)
+    if placement.extent is not Extent.WHOLE:
+        title = str(migration)
+    return [title, *_wrapped(_shown(placement, verbosity))]
+
+
+def _shown(placement: Placement, verbosity: int) -> list[str]:
+    return reasons(placement) if verbosity > 1 else _waits(placement)
+
+
+def _wrapped(texts: Iterable[str]) -> list[str]:
+    lines = []
+    for each in texts:
         lines += textwrap.wrap(
             each,
             78,

@@ -11,7 +11,7 @@ import django
 from django.db.migrations import Migration
 
 import syzygy_like
-from syzygy_like.conf import Fault, InvalidSettingError
+from syzygy_like.conf import Bridged, Fault, InvalidSettingError
 from syzygy_like.history import UnloadableError
 from syzygy_like.resolver import InvalidStageError
 
@@ -24,6 +24,8 @@ def invalid_setting(problem: InvalidSettingError) -> str:
         return (
             f"{problem.setting} is {problem.value!r}, which is neither True nor False."
         )
+    if problem.fault is Fault.NO_BRIDGE:
+        return f"{problem.setting} is {problem.value!r}, which it cannot be."
     if problem.fault is Fault.NO_STAGE:
         key = f"[{problem.key!r}]" if problem.key is not None else ""
         return f"{problem.setting}{key} is {problem.value!r}, which is no stage."
@@ -37,6 +39,9 @@ def setting_hint(problem: InvalidSettingError) -> str:
         return f'Write it like {problem.setting} = {{"app_label": ...}}.'
     if problem.fault is Fault.NO_BOOLEAN:
         return "Use True or False. A word from the environment is always true."
+    if problem.fault is Fault.NO_BRIDGE:
+        values = ", ".join(f'"{each.value}"' for each in Bridged)
+        return f"Use one of {values}."
     if problem.fault is Fault.NO_STAGE:
         return f"{_STAGES} from syzygy_like."
     return _did_you_mean(problem) or "Correct the name, or remove the key."

@@ -62,7 +62,7 @@ def release_of(
         renames.applied(renamed, old),
         new,
         omission,
-        _one_offs(migrations),
+        one_offs(migrations),
         copies,
         renamed,
     )
@@ -97,7 +97,8 @@ def _operations(
                 yield migration, operation
 
 
-def _one_offs(migrations: Iterable[Migration]) -> OneOffs:
+def one_offs(migrations: Iterable[Migration]) -> OneOffs:
+    """Return the values for rows that exist, which no field keeps as its default."""
     return {
         (migration.app_label, operation.model_name_lower, operation.name): (
             operation.field.default

@@ -19,6 +19,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.questioner import MigrationQuestioner
 from django.db.migrations.state import ProjectState
 from django.db.models.fields import NOT_PROVIDED
+from django.db.models.options import normalize_together
 
 from syzygy_like.bridge import FieldKey, Omission
 from syzygy_like.bridge.omission import is_constant
@@ -51,38 +52,56 @@ def detect(
     graph: MigrationGraph | None = None,
 ) -> Changes:
     """Return what an autodetector finds between two states; a graph has the leaves."""
-    # It takes options away from the states that it is given.
-    detector = autodetector(old.clone(), new.clone(), SilentQuestioner())
+    states = (comparable(old), comparable(new))
+    detector = autodetector(*states, SilentQuestioner())
     changes: Changes = detector._detect_changes(graph=graph)  # type: ignore[attr-defined]
     return changes
+
+
+def comparable(state: ProjectState) -> ProjectState:
+    """
+    Return a copy of a state for an autodetector.
+
+    It takes options away from what it is given, and wants them as of today's models:
+    those of an old migration may be lists of lists.
+    """
+    copy = state.clone()
+    for model in copy.models.values():
+        if together := model.options.get("unique_together"):
+            model.options["unique_together"] = set(normalize_together(together))
+    return copy
 
 
 def halves(
     release: Release, between: ProjectState, detect: Detect = detect
 ) -> tuple[Changes, Changes]:
     """Return what leads to the state between, and what leads on to the new one."""
-    expand = detect(release.old, between)
+    expand = completed(detect(release.old, between), release)
     contract = detect(between, release.new)
-    for changes in (expand, contract):
-        for app_label, migrations in changes.items():
-            for migration in migrations:
-                _complete(migration, app_label, release)
-    for app_label, migrations in contract.items():
+    return expand, settled(completed(contract, release), between, release)
+
+
+def completed(changes: Changes, release: Release) -> Changes:
+    """Put in what an autodetector cannot know of."""
+    for app_label, migrations in changes.items():
+        for migration in migrations:
+            migration.operations = [
+                _with_one_off(operation, app_label, release)
+                if isinstance(operation, (AddField, AlterField))
+                else operation
+                for operation in _with_order_kept(migration.operations)
+            ]
+    return changes
+
+
+def settled(changes: Changes, between: ProjectState, release: Release) -> Changes:
+    """Put in what has to become of the rows before the operations that follow."""
+    for app_label, migrations in changes.items():
         several = [each for migration in migrations for each in migration.operations]
-        first = snippets.distinct(_preparations(app_label, several, between, release))
+        first = snippets.distinct(preparations(app_label, several, between, release))
         # Before anything is altered: later there is less to go by.
         migrations[0].operations[:0] = [each.operation for each in first]
-    return expand, contract
-
-
-def _complete(migration: Any, app_label: str, release: Release) -> None:
-    """Put in what the autodetector cannot know of."""
-    migration.operations = [
-        _with_one_off(operation, app_label, release)
-        if isinstance(operation, (AddField, AlterField))
-        else operation
-        for operation in _with_order_kept(migration.operations)
-    ]
+    return changes
 
 
 def _with_one_off(operation: Any, app_label: str, release: Release) -> Any:
@@ -99,7 +118,7 @@ def _with_one_off(operation: Any, app_label: str, release: Release) -> Any:
     )
 
 
-def _preparations(
+def preparations(
     app_label: str, operations: list[Operation], between: ProjectState, release: Release
 ) -> Iterator[Snippet]:
     """Yield what has to become of the rows of an app before it is altered."""

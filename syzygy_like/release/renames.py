@@ -6,8 +6,10 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
 from django.db.migrations import (
+    AddField,
     AlterField,
     AlterModelTable,
+    CreateModel,
     Migration,
     RenameField,
     RenameModel,
@@ -39,31 +41,57 @@ class Rename:
 def of_names(migrations: Iterable[Migration]) -> dict[str, list[Operation]]:
     """Return by app the operations that rename, and those that keep old names."""
     found: dict[str, list[Operation]] = {}
+    made: set[tuple[str, ...]] = set()
     for migration in migrations:
-        operations = migration.operations
-        for operation in operations:
-            if _renames(operation, operations):
+        renaming = list(_renaming(migration, made))
+        for operation in migration.operations:
+            if operation in renaming or _keeps(operation, renaming):
                 found.setdefault(migration.app_label, []).append(operation)
     return found
 
 
-def _renames(operation: Operation, others: Sequence[Operation]) -> bool:
-    if isinstance(operation, (RenameField, RenameModel)):
-        return True
+def _renaming(
+    migration: Migration, made: set[tuple[str, ...]]
+) -> Iterator[RenameField | RenameModel]:
+    """
+    Yield the operations that rename what there was before.
+
+    ``made`` are the models and fields that there was not: it is added to.
+    """
+    for operation in migration.operations:
+        if isinstance(operation, CreateModel):
+            made.add((migration.app_label, operation.name_lower))
+        elif isinstance(operation, AddField):
+            model = (migration.app_label, operation.model_name_lower)
+            made.add((*model, operation.name_lower))
+        elif isinstance(operation, RenameModel):
+            old = (migration.app_label, operation.old_name_lower)
+            new = (migration.app_label, operation.new_name_lower)
+            made |= {(*new, *each[2:]) for each in made if each[:2] == old}
+            if old not in made:
+                yield operation
+        elif isinstance(operation, RenameField):
+            model = (migration.app_label, operation.model_name_lower)
+            if made.isdisjoint({model, (*model, operation.old_name_lower)}):
+                yield operation
+            else:
+                made.add((*model, operation.new_name_lower))
+
+
+def _keeps(operation: Operation, renaming: Sequence[RenameField | RenameModel]) -> bool:
+    """Tell whether an operation keeps the name of what is renamed in the database."""
     if isinstance(operation, AlterModelTable):
-        renamed = (each for each in others if isinstance(each, RenameModel))
         return any(
             operation.name_lower in (each.old_name_lower, each.new_name_lower)
-            for each in renamed
+            for each in renaming
+            if isinstance(each, RenameModel)
         )
-    if isinstance(operation, AlterField):
-        return any(
-            isinstance(each, RenameField)
-            and each.model_name_lower == operation.model_name_lower
-            and each.old_name_lower == operation.name_lower
-            for each in others
-        )
-    return False
+    return isinstance(operation, AlterField) and any(
+        each.model_name_lower == operation.model_name_lower
+        and each.old_name_lower == operation.name_lower
+        for each in renaming
+        if isinstance(each, RenameField)
+    )
 
 
 def kept(

@@ -56,7 +56,9 @@ def settle(
 # Django leaves alone what the database is to delete, which SQLite does not do while
 # a table is altered; and it refuses to delete what is protected.
 _HOLDERS = """\
-for link in {model}._meta.related_objects:
+for link in {model}._meta.get_fields(include_hidden=True):
+    if link.concrete or not (link.one_to_many or link.one_to_one):
+        continue
     name, kind = link.field.name, link.on_delete.__name__
     holders = models.QuerySet(link.related_model, using=alias)
     holders = holders.filter(**{{f"{{name}}__in": gone}})

@@ -41,6 +41,11 @@ class Snippet:
     imports: frozenset[str] = frozenset()
     model: str = ""
 
+    def __post_init__(self) -> None:
+        # What a plan shows of it.
+        purpose = self.source.partition('"""')[2].partition('"""')[0]
+        object.__setattr__(self, "__doc__", purpose)
+
     def __call__(self, apps: Any, schema_editor: Any) -> None:
         """Do what the source says, where a migration runs that is in no file."""
         if self.source:

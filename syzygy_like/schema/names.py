@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from django.db import models
 from django.db.migrations.state import ModelState
+from django.db.migrations.utils import resolve_relation
 from django.db.models.fields.composite import CompositePrimaryKey
 from django.db.models.utils import make_model_tuple
 
@@ -46,6 +47,16 @@ def parents(model: ModelState) -> Iterator[ModelKey]:
         meta = getattr(base, "_meta", None)
         if meta is not None and not meta.abstract:
             yield make_model_tuple(base)
+
+
+def targets(model: ModelState) -> Iterator[ModelKey]:
+    """Yield the models that a model refers to or inherits from."""
+    yield from parents(model)
+    for field in model.fields.values():
+        for name in ("model", "through"):
+            related = getattr(field.remote_field, name, None)
+            if related:
+                yield resolve_relation(related, model.app_label, model.name_lower)
 
 
 def is_parent_link(field: Field) -> bool:

@@ -41,10 +41,10 @@ PHYSICAL_HOOKS = (
     "db_parameters",
     "rel_db_type",
     "db_type_suffix",
-    "get_internal_type",
     "get_attname_column",
 )
 VALUE_HOOKS = (
+    "get_internal_type",
     "get_prep_value",
     "get_db_prep_value",
     "get_db_prep_save",
@@ -81,7 +81,7 @@ class ColumnType:
     ``low`` and ``high`` bound integers, ``size`` is the number of characters of
     a text or the digits before a decimal point, ``places`` the digits after it;
     None is "no bound". ``codec`` tells apart fields that store their values in a
-    way of their own.
+    way of their own, and ``arguments`` those of one class that may differ in it.
     """
 
     family: str
@@ -90,6 +90,7 @@ class ColumnType:
     size: int | None = None
     places: int | None = None
     codec: Hashable = None
+    arguments: Hashable = None
     item: ColumnType | None = None
 
     def same_kind(self, other: ColumnType) -> bool:
@@ -154,7 +155,10 @@ def column_type(field: Field) -> ColumnType:
     if known is None:
         return ColumnType(field.get_internal_type(), codec=_fingerprint(field))
     if _overrides(field_class, VALUE_HOOKS):
-        return dataclasses.replace(known, codec=_fingerprint(field, "max_length"))
+        arguments = _fingerprint(field, "max_length")
+        return dataclasses.replace(
+            known, codec=field_class.__qualname__, arguments=arguments
+        )
     return known
 
 

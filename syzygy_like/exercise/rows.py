@@ -7,42 +7,47 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import connections, models, router
 
-from tests import values
+from syzygy_like.exercise import values
+from syzygy_like.exercise.values import Field
 
-Fill = Callable[[models.Field, int], Any]
+Model = type[models.Model]
+Fill = Callable[[Any, int], Any]
 
 
-class Unsuitable(Exception):
+class UnsuitableError(Exception):
     """The code would not do that: a rule of its own forbids it."""
 
 
 OMITTED = object()
 
 
-def typical(field: models.Field, number: int) -> Any:
+def typical(field: Field, number: int) -> Any:
+    """Give every field a value, but for a key that the database numbers."""
     return OMITTED if _numbered(field) else values.typical(field, number)
 
 
-def sparse(field: models.Field, number: int) -> Any:
+def sparse(field: Field, number: int) -> Any:
     """Leave out all that can be left out."""
-    if _has_db_default(field):
+    if has_db_default(field):
         return OMITTED
     return None if field.null else typical(field, number)
 
 
-def lowest(field: models.Field, number: int) -> Any:
+def lowest(field: Field, number: int) -> Any:
+    """Give every field its smallest value."""
     if field.primary_key:  # To Django an empty key is hardly one.
         return typical(field, number)
     return values.lowest(field, number)
 
 
-def highest(field: models.Field, number: int) -> Any:
+def highest(field: Field, number: int) -> Any:
+    """Give every field its largest value."""
     return values.highest(field, number)
 
 
-def uneven(field: models.Field, number: int) -> Any:
+def uneven(field: Field, number: int) -> Any:
     """Give each field of a row another number."""
     return typical(field, number)
 
@@ -56,31 +61,46 @@ class Rows:
     def __init__(self, alias: str, start: int = 1):
         self.alias = alias
         self.numbers = itertools.count(start)
-        self.extremes: dict[tuple[type[models.Model], Fill], models.Model] = {}
+        self.extremes: dict[tuple[Model, Fill], models.Model] = {}
 
     def unsaved(
-        self,
-        model: type[models.Model],
-        fill: Fill = typical,
-        path: tuple[type[models.Model], ...] = (),
+        self, model: Model, fill: Fill = typical, path: tuple[Model, ...] = ()
     ) -> models.Model:
         """Return a new row; the rows that it refers to are in the database."""
         number = next(self.numbers)
         row = model()
         for position, field in enumerate(written_fields(model)):
-            if field.remote_field:
-                self._refer(row, field, fill, path)
-                continue
-            value = fill(field, number + (position if fill is uneven else 0))
-            if value is not OMITTED:
-                setattr(row, field.attname, value)
+            shift = position if fill is uneven else 0
+            self.assign(row, field, fill, number + shift, path)
         return row
 
-    def create(
+    def assign(
         self,
-        model: type[models.Model],
-        fill: Fill = typical,
-        path: tuple[type[models.Model], ...] = (),
+        row: models.Model,
+        field: Any,
+        fill: Fill,
+        number: int,
+        path: tuple[Model, ...] = (),
+    ) -> None:
+        """Give a field of a row a value, unless it is left out."""
+        if field.remote_field:
+            self.refer(row, field, fill, path)
+            return
+        value = fill(field, number)
+        if value is not OMITTED:
+            setattr(row, field.attname, self.accepted(field, value))
+
+    def accepted(self, field: Field, value: Any) -> Any:
+        """Return a value as the field has it. Raises UnsuitableError if it has none."""
+        if value is None:
+            return value
+        try:
+            return values.accepted(field, value, connections[self.alias])
+        except values.NoValueError as error:
+            raise UnsuitableError from error
+
+    def create(
+        self, model: Model, fill: Fill = typical, path: tuple[Model, ...] = ()
     ) -> models.Model:
         """Return a row that is in the database."""
         return self.save(self.unsaved(model, fill, path))
@@ -92,27 +112,30 @@ class Rows:
         return row
 
     def validate(self, row: models.Model) -> None:
-        """Raise Unsuitable for a row that breaks a rule which the code knows."""
+        """Raise UnsuitableError for a row that breaks a rule which the code knows."""
         if row._state.adding and any(
             owner._base_manager.using(self.alias).filter(pk=key).exists()
             for owner, key in _keys(row)
         ):
-            raise Unsuitable
+            raise UnsuitableError
         for owner, constraint in rules(type(row)):
-            try:
-                constraint.validate(owner, row, using=self.alias)
-            except ValidationError as error:
-                raise Unsuitable from error
+            self.check(row, owner, constraint)
 
-    def _refer(
-        self,
-        row: models.Model,
-        field: models.ForeignKey,
-        fill: Fill,
-        path: tuple[type[models.Model], ...],
+    def check(
+        self, row: models.Model, owner: Model, constraint: models.BaseConstraint
     ) -> None:
+        """Raise UnsuitableError for a row that breaks a constraint."""
+        try:
+            constraint.validate(owner, row, using=self.alias)
+        except ValidationError as error:
+            raise UnsuitableError from error
+
+    def refer(
+        self, row: models.Model, field: Any, fill: Fill, path: tuple[Model, ...]
+    ) -> None:
+        """Let a row refer to another one. Raises UnsuitableError if there is none."""
         target = field.remote_field.model._meta.concrete_model
-        path = (*path, type(row)._meta.concrete_model)
+        path = (*path, concrete(type(row)))
         if field.null and fill is sparse:
             return
         if fill is highest and not field.db_constraint:
@@ -120,17 +143,14 @@ class Rows:
             return
         try:
             if path.count(target) > 1:
-                raise Unsuitable
+                raise UnsuitableError
             setattr(row, field.name, self._target(target, fill, path))
-        except Unsuitable:
+        except UnsuitableError:
             if not field.null:
                 raise
 
     def _target(
-        self,
-        model: type[models.Model],
-        fill: Fill,
-        path: tuple[type[models.Model], ...],
+        self, model: Model, fill: Fill, path: tuple[Model, ...]
     ) -> models.Model:
         """Return a row to refer to: one for each reference, but one at the limits."""
         if fill not in (lowest, highest):
@@ -140,7 +160,18 @@ class Rows:
         return self.extremes[model, fill]
 
 
-def written_fields(model: type[models.Model]) -> Iterator[models.Field]:
+def tables(apps: Any, alias: str, automatic: bool = False) -> list[Model]:
+    """Return the models that have a table which migrations make, by the routers."""
+    connection = connections[alias]
+    return [
+        model
+        for model in apps.get_models(include_auto_created=automatic)
+        if model._meta.can_migrate(connection)
+        and router.allow_migrate_model(alias, model)
+    ]
+
+
+def written_fields(model: Model) -> Iterator[Any]:
     """Yield the fields that code gives values to."""
     for field in model._meta.concrete_fields:
         is_link = field.remote_field and field.remote_field.parent_link
@@ -148,14 +179,23 @@ def written_fields(model: type[models.Model]) -> Iterator[models.Field]:
             yield field
 
 
-def owners(model: type[models.Model]) -> list[type[models.Model]]:
+def concrete(model: Model) -> Model:
+    """Return the model whose table a model's rows are in, itself but for a proxy."""
+    found: Model | None = model._meta.concrete_model
+    return found or model
+
+
+def owners(model: Model) -> list[Model]:
     """Return the models in whose tables a model's rows are."""
-    return [model._meta.concrete_model, *model._meta.all_parents]
+    return [concrete(model), *model._meta.all_parents]
 
 
-def rules(
-    model: type[models.Model],
-) -> Iterator[tuple[type[models.Model], models.BaseConstraint]]:
+def key_fields(model: Model) -> list[Any]:
+    """Return the fields of a model's primary key, and of its parents'."""
+    return [field for owner in owners(model) for field in owner._meta.pk_fields]
+
+
+def rules(model: Model) -> Iterator[tuple[Model, models.BaseConstraint]]:
     """Yield the constraints on a model's rows, each with the model that has it."""
     for owner in owners(model):
         unique = [
@@ -169,24 +209,25 @@ def rules(
             yield owner, constraint
 
 
-def _numbered(field: models.Field) -> bool:
+def final(field: Any) -> Any:
+    """Return the field at the end of a chain of references."""
+    while field.remote_field:
+        field = field.target_field
+    return field
+
+
+def _numbered(field: Field) -> bool:
     return field.get_internal_type() in values.AUTOS and field.primary_key
 
 
-def _has_db_default(field: models.Field) -> bool:
+def has_db_default(field: Any) -> bool:
+    """Tell whether the database has a value for a field that is left out."""
     return field.db_default is not models.NOT_PROVIDED
 
 
-def _keys(row: models.Model) -> Iterator[tuple[type[models.Model], Any]]:
+def _keys(row: models.Model) -> Iterator[tuple[Model, Any]]:
     """Yield the primary keys that a row has been given, its parents' too."""
     for owner in owners(type(row)):
         parts = [getattr(row, field.attname) for field in owner._meta.pk_fields]
         if not any(part is None or hasattr(part, "as_sql") for part in parts):
             yield owner, tuple(parts) if len(parts) > 1 else parts[0]
-
-
-def final(field: models.Field) -> models.Field:
-    """Return the field at the end of a chain of references."""
-    while field.remote_field:
-        field = field.target_field
-    return field

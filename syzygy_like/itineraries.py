@@ -1,0 +1,71 @@
+"""What a run of migrate carries out: legs of a deploy, and what is left to Django."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from django.db.migrations import Migration
+from django.db.migrations.exceptions import InvalidMigrationPlan
+
+from syzygy_like.deploys import Leg
+from syzygy_like.placements import Placement, StagedPlan
+from syzygy_like.runs import Run
+from syzygy_like.stages import Stage
+
+Plan = list[tuple[Migration, bool]]
+
+
+class Staging(Protocol):
+    """
+    What is asked of a staged migrate, and what came of it.
+
+    ``accept`` decides on the plan before anything is applied: it returns what to go
+    on with, or raises. ``present`` returns what Django is given for a migration, or
+    for a portion of one, and for its placement if it has one.
+    """
+
+    stage: Stage
+    aborts: bool
+    fakes: bool
+    prunes: bool
+    targeted: bool
+    fake_initial: bool
+    bridge: bool | None
+    plan: StagedPlan
+
+    def accept(self) -> Iterable[Placement]: ...
+
+    def present(self, migration: Migration, leg: Leg | None = None) -> Any: ...
+
+
+@dataclasses.dataclass
+class Itinerary:
+    """
+    What is carried out: ``runs`` of legs, and after them the ``rest`` by Django.
+
+    ``placements`` are those of the whole deploy, carried out already or not.
+    """
+
+    runs: list[Run] = dataclasses.field(default_factory=list)
+    rest: Plan = dataclasses.field(default_factory=list)
+    placements: tuple[Placement, ...] = ()
+
+    def presented(self, staging: Staging) -> Plan:
+        """Return it as a plan for Django's command."""
+        legs = [
+            (staging.present(leg.portion, leg), run.backwards)
+            for run in self.runs
+            for leg in run.legs
+        ]
+        rest = [(staging.present(each), backwards) for each, backwards in self.rest]
+        return [*legs, *rest]
+
+
+def is_backwards(plan: Plan) -> bool:
+    """Tell whether a plan goes backwards; raise InvalidMigrationPlan if both ways."""
+    directions = {backwards for _, backwards in plan}
+    if len(directions) > 1:
+        raise InvalidMigrationPlan("A plan goes either forwards or backwards.", plan)
+    return directions == {True}

@@ -1,0 +1,138 @@
+"""What a database has beyond Django's own history, while a deploy is under way."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from typing import Any
+
+from django.apps.registry import Apps
+from django.db import connections, models, transaction
+from django.utils.timezone import now
+
+TABLE = "syzygy_like_ledger"
+
+
+class Extent(models.TextChoices):
+    """What is carried out of a migration before the roll-out."""
+
+    WHOLE = "whole"
+    HALF = "half"
+    NOTHING = "nothing"
+
+
+class Progress(models.TextChoices):
+    """How far that is."""
+
+    PLANNED = "planned"
+    BEGUN = "begun"
+    BUILT = "built"
+    FINISHING = "finishing"
+    FINISHED = "finished"
+
+
+def is_there(alias: str) -> bool:
+    """Tell whether a deploy is under way on a database."""
+    connection = connections[alias]
+    with connection.cursor() as cursor:
+        return TABLE in connection.introspection.table_names(cursor)
+
+
+class ConcurrentRunError(Exception):
+    """Another run has changed an entry meanwhile."""
+
+    def __init__(self, key: tuple[str, str]):
+        super().__init__(key)
+        self.key = key
+
+
+@functools.cache
+def entry_class() -> Any:
+    """Return the model of the table, which is in no app: nobody migrates it."""
+
+    class Entry(models.Model):
+        id = models.BigAutoField(primary_key=True)
+        app = models.CharField(max_length=255)
+        name = models.CharField(max_length=255)
+        extent = models.CharField(max_length=10)
+        progress = models.CharField(max_length=10)
+        operations = models.IntegerField(default=0)
+        digest = models.CharField(max_length=64, default="")
+        since = models.DateTimeField(default=now)
+
+        class Meta:
+            apps = Apps()
+            app_label = "syzygy_like"
+            db_table = TABLE
+            unique_together = [("app", "name")]
+
+        def __str__(self) -> str:
+            return f"{self.app}.{self.name}: {self.extent}, {self.progress}"
+
+        @property
+        def key(self) -> tuple[str, str]:
+            return self.app, self.name
+
+    return Entry
+
+
+class Ledger:
+    """
+    The migrations of the deploy that is under way, in their order.
+
+    It holds all of them, also those that Django has recorded: that is how it is known
+    where the deploy began. It is made by the first deploy that needs it, and dropped
+    when that is finished.
+    """
+
+    def __init__(self, connection: Any):
+        self.connection = connection
+        self.model = entry_class()
+        self.is_there = is_there(connection.alias)
+
+    @property
+    def _rows(self) -> Any:
+        return self.model.objects.using(self.connection.alias)
+
+    def entries(self) -> list[Any]:
+        """Return the entries, in order; none if no deploy is under way."""
+        if not self.is_there:
+            return []
+        return list(self._rows.order_by("id"))
+
+    def write(
+        self, planned: Iterable[tuple[tuple[str, str], Extent]], after: int = 0
+    ) -> None:
+        """Put what is to be carried out in place of the entries after a number."""
+        if not self.is_there:
+            with self.connection.schema_editor() as editor:
+                editor.create_model(self.model)
+            self.is_there = True
+        with transaction.atomic(using=self.connection.alias):
+            self._rows.filter(id__gt=after).delete()
+            for (app, name), extent in planned:
+                entry = self.model(app=app, name=name, extent=extent)
+                entry.progress = Progress.PLANNED
+                entry.save(using=self.connection.alias)
+
+    def note(self, entry: Any, progress: Progress, operations: int = 0) -> None:
+        """Note how far an entry is, and how many operations of the rest are done."""
+        entry.progress, entry.operations, entry.since = progress, operations, now()
+        entry.save(using=self.connection.alias)
+
+    def claim(self, entry: Any) -> None:
+        """
+        Take an entry in hand, for the transaction if there is one.
+
+        Raises ConcurrentRunError if it is not any longer as it was read.
+        """
+        mine = self._rows.filter(
+            pk=entry.pk, progress=entry.progress, operations=entry.operations
+        )
+        if not mine.update(since=now()):
+            raise ConcurrentRunError(entry.key)
+
+    def close(self) -> None:
+        """Drop the table."""
+        with self.connection.schema_editor() as editor:
+            editor.delete_model(self.model)

@@ -1,0 +1,88 @@
+"""What can run while the code now serving does."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+from syzygy_like.compat import Problem
+from syzygy_like.crossing import Crossing
+from syzygy_like.effects import Step
+from syzygy_like.needs import Needs
+from syzygy_like.placements import Key, Placement, StagedPlan
+from syzygy_like.planner.placing import Parents, Placer, Taken
+from syzygy_like.resolver import Policy
+from syzygy_like.stages import Stage
+from syzygy_like.tracking import World
+
+
+def plan_pre_deploy(
+    steps: Sequence[Step],
+    start: World,
+    parents: Parents,
+    policy: Policy,
+    embark: Callable[[], Crossing] | None = None,
+    taken: Taken | None = None,
+) -> StagedPlan:
+    """
+    Return what can run while the code now serving does.
+
+    ``steps`` are in an order in which they can be applied to ``start``, whose code
+    is the code now serving; ``parents`` are what each must come after. What the
+    code being rolled out needs, and cannot have yet, is blocked. ``embark`` returns
+    a crossing at the start; without one nothing is taken in halves, nor before what
+    it comes after. ``taken`` tells what has become of migrations already: how much of
+    them is carried out, None for a deferred one.
+    """
+    halved: set[Key] = set()
+    while True:
+        placer = Placer(start, parents, policy, embark, taken or {}, halved)
+        for step in steps:
+            placer.place(step)
+        plan = _settled(placer, Needs(start, steps))
+        more = _in_the_way(placer, plan) - halved
+        if not more:
+            return plan
+        halved = halved | more
+
+
+def _settled(placer: Placer, needs: Needs) -> StagedPlan:
+    """Return the placements with what the new code needs of each."""
+    left = [each.step for each in placer.placements if not each.is_whole]
+    whole = [each.step for each in placer.placements if each.is_whole]
+    lacking = needs.of(placer.database, left)
+    wanted = needs.of(placer.start.database, whole)
+    passing = needs.passing(placer.database, left)
+    return StagedPlan(
+        tuple(
+            dataclasses.replace(
+                _with_needs(each, lacking, wanted), passing=passing.get(each.key, ())
+            )
+            for each in placer.placements
+        )
+    )
+
+
+def _in_the_way(placer: Placer, plan: StagedPlan) -> set[Key]:
+    """Return deferred migrations that could be taken in halves, and had better."""
+    behind = [placer.behind[each.key] | {each.key} for each in plan.blocked]
+    return {
+        key
+        for key in set[Key]().union(*behind)
+        if key in placer.waiting and placer.may_be_halved(placer.waiting[key])
+    }
+
+
+def _with_needs(
+    placement: Placement,
+    lacking: Mapping[Key, tuple[Problem, ...]],
+    wanted: Mapping[Key, tuple[Problem, ...]],
+) -> Placement:
+    """Return a placement with what the new code needs of it."""
+    if placement.is_ready and placement.key not in lacking:
+        asked = Stage.POST_DEPLOY not in placement.resolution.stage
+        opaque = placement.step.opaque and not placement.is_vouched_for
+        needed = wanted.get(placement.key, ())
+        required = bool(needed or opaque or asked)
+        return dataclasses.replace(placement, needed=needed, required=required)
+    return placement.deferred_for(lacking.get(placement.key, ()))

@@ -1,0 +1,84 @@
+"""
+A report as workflow commands of GitHub Actions, which it shows beside the files.
+
+The commands are those of "Workflow commands for GitHub Actions" in GitHub's
+documentation; what has to be escaped is in ``packages/core/src/command.ts`` of its
+``actions/toolkit``.
+"""
+
+from __future__ import annotations
+
+from syzygy_like.messages import mishaps
+from syzygy_like.report import Mishap, Report, Verdict
+
+TITLE = "migrate rehearsal"
+
+
+def rendered(report: Report) -> str:
+    """Return a command a line: errors, warnings, and the verdict as a notice."""
+    return "\n".join(
+        [
+            *_errors(report),
+            *_warnings(report),
+            _command("notice", TITLE, mishaps.verdict(report)),
+        ]
+    )
+
+
+def _errors(report: Report) -> list[str]:
+    # GitHub shows ten of a kind: what nothing had predicted comes first.
+    counted = [each for each in report.mishaps if each.reason and each.counts]
+    disagreements, rest = (
+        [_of_mishap("error", each) for each in some]
+        for some in (report.disagreements, counted)
+    )
+    troubles = [
+        _command("error", mishaps.trouble(each), each.text, each.path)
+        for each in report.troubles
+    ]
+    return [*disagreements, *troubles, *rest]
+
+
+def _warnings(report: Report) -> list[str]:
+    paths = {(each.database, each.migration): each.path for each in report.planned}
+    blocking = [
+        _command(
+            "warning",
+            mishaps.named(each.migration, each.database),
+            mishaps.blocking(each),
+            paths.get((each.database, each.migration), ""),
+        )
+        for each in report.traffic
+        if each.verdict is not Verdict.ONLINE
+    ]
+    unconfirmed = [
+        _command("warning", mishaps.UNCONFIRMED, mishaps.unconfirmed(each))
+        for each in report.unconfirmed
+        if not each.reason.hazard
+    ]
+    others = [
+        _of_mishap("warning", each)
+        for each in report.mishaps
+        if each.reason and not each.counts
+    ]
+    return [*others, *blocking, *unconfirmed]
+
+
+def _of_mishap(name: str, mishap: Mishap) -> str:
+    title, text = mishaps.title(mishap), mishaps.described(mishap)
+    return _command(name, title, text, mishap.path)
+
+
+def _command(name: str, title: str, message: str, path: str = "") -> str:
+    file = {"file": path, "line": "1"} if path else {}
+    properties = {**file, "title": title}
+    listed = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    return f"::{name} {listed}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

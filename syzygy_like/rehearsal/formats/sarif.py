@@ -1,0 +1,99 @@
+"""
+A report as SARIF 2.1.0 (OASIS Standard), with what GitHub's code scanning asks for.
+
+See "SARIF support for code scanning" in GitHub's documentation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+from urllib.parse import quote
+
+import syzygy_like
+from syzygy_like.messages import mishaps
+from syzygy_like.report import Mishap, Report, Trouble
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+# Code scanning takes no result without a file: this one stands for the project.
+PROJECT = "manage.py"
+
+Data = dict[str, Any]
+
+
+def rendered(report: Report) -> str:
+    """Return a log of one run, with a result for each mishap and trouble; in ASCII."""
+    predicted = [each for each in report.mishaps if each.reason]
+    results = [
+        *map(_mishap, report.disagreements),
+        *map(_trouble, report.troubles),
+        *map(_mishap, predicted),
+    ]
+    rules = list(dict.fromkeys(result["ruleId"] for result in results))
+    driver = {
+        "name": "syzygy-like",
+        "version": syzygy_like.__version__,
+        "rules": [_rule(id) for id in rules],
+    }
+    run = {
+        "tool": {"driver": driver},
+        "invocations": [{"executionSuccessful": True, "exitCode": report.exit_code}],
+        "results": [
+            {**result, "ruleIndex": rules.index(result["ruleId"])} for result in results
+        ],
+    }
+    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return json.dumps(log, indent=2)
+
+
+def _mishap(mishap: Mishap) -> Data:
+    rule = mishap.reason.rule if mishap.reason else "unpredicted"
+    what = {
+        "database": mishap.database,
+        "migration": mishap.migration,
+        "code": mishap.version.value,
+        "moment": mishap.moment.value,
+        "model": mishap.model,
+        "action": mishap.action,
+    }
+    properties = {**what, "predicted": mishap.reason is not None}
+    result = _result(rule, mishaps.described(mishap), mishap.path, what, properties)
+    is_error = mishap.counts or mishap.reason is None
+    return {**result, "level": "error" if is_error else "warning"}
+
+
+def _trouble(trouble: Trouble) -> Data:
+    what = {"database": trouble.database, "migration": trouble.migration}
+    text = "\n".join(filter(None, (mishaps.trouble(trouble), trouble.text)))
+    return _result(trouble.kind.replace(" ", "-"), text, trouble.path, what, what)
+
+
+def _result(rule: str, text: str, path: str, what: Data, properties: Data) -> Data:
+    """Return a result that is known again by its rule and by ``what`` it is about."""
+    file = {
+        "uri": quote(path or PROJECT, errors="surrogateescape"),
+        "uriBaseId": "%SRCROOT%",
+    }
+    place = {"artifactLocation": file, "region": {"startLine": 1}}
+    known = hashlib.sha256(json.dumps([rule, what]).encode()).hexdigest()
+    return {
+        "ruleId": rule,
+        "level": "error",
+        "message": {"text": text},
+        "locations": [{"physicalLocation": place}],
+        # The only fingerprint that code scanning looks at.
+        "partialFingerprints": {"primaryLocationLineHash": f"{known}:1"},
+        "properties": properties,
+    }
+
+
+def _rule(id: str) -> Data:
+    text = {"text": mishaps.rule(id)}
+    return {
+        "id": id,
+        "shortDescription": text,
+        "fullDescription": text,
+        "help": {"text": mishaps.HELP},
+        "defaultConfiguration": {"level": "error"},
+    }

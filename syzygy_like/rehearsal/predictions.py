@@ -1,0 +1,154 @@
+"""What the rules say of two versions on a database that is on its way."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Collection, Mapping
+
+from django.apps import apps
+from django.db import connections
+from django.db.migrations import Migration
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.migrations.state import ProjectState
+
+from syzygy_like import policies
+from syzygy_like.compat import Problem, incompatibilities
+from syzygy_like.databases import Database
+from syzygy_like.deploys import Deploy, outward
+from syzygy_like.effects import Step
+from syzygy_like.explain import Explanation
+from syzygy_like.history import History, Key
+from syzygy_like.ledger import Ledger
+from syzygy_like.report import Moment, Version
+from syzygy_like.resolver import Resolution, advance, explicit, fold, infer
+from syzygy_like.schema import Builder, Schema, Table
+from syzygy_like.stages import StageSource
+from syzygy_like.tracking import World
+
+
+class Predictions:
+    """
+    Knows what will fail, by the rules alone.
+
+    Made while the database is at the start of a deploy, with the migrations that it
+    has in store, in order.
+    """
+
+    def __init__(self, alias: str, pending: Collection[Migration]):
+        self.alias = alias
+        self.history = self._history()
+        self.applied = self.history.applied
+        tracker = self.history.at(self.applied)
+        self.start = tracker.world
+        self.steps = self.history.forwards(tracker, pending)
+        self._built: Schema | None = None
+
+    def _history(self) -> History:
+        loader = MigrationLoader(connections[self.alias])
+        return History(loader, Database(self.alias))
+
+    @functools.cached_property
+    def worlds(self) -> list[World]:
+        """The world at the start, and after each migration."""
+        return [*itertools.accumulate(self.steps, advance, initial=self.start)]
+
+    @property
+    def end(self) -> World:
+        """The world when all is applied."""
+        return self.worlds[-1]
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """The names of the tables that the migrations change."""
+        return frozenset().union(*(step.tables for step in self.steps))
+
+    @property
+    def idle(self) -> set[Key]:
+        """The migrations that change nothing, neither in the schema nor elsewhere."""
+        return {each.key for each in self.steps if not (each.tables or each.opaque)}
+
+    def note_window(self) -> None:
+        """Take what the database has now for what it has in the window."""
+        history = self._history()
+        deploy = Deploy(history, Ledger(connections[self.alias]))
+        if deploy.is_under_way:
+            crossing = deploy.crossing()
+            list(outward(crossing, deploy.parts))
+            self._built = crossing.database
+        else:
+            # A squash may have taken their place in the graph.
+            there = MigrationRecorder(connections[self.alias]).applied_migrations()
+            done = [step.database for step in self.steps if step.key in there]
+            self._built = fold(done, self.start.database)
+
+    def problems(self, version: Version, moment: Moment) -> list[Problem]:
+        """Return what a version cannot do at a moment, but for what it never could."""
+        code, own = self.start.code, self.start.database
+        if version is Version.NEW:
+            code, own = self.end.code, self.end.database
+        code, own, database, before = (
+            Schema({**self._unmigrated, **each.tables})
+            for each in (code, own, self._database(moment), self.start.database)
+        )
+        known = set(incompatibilities(code, own))
+        found = incompatibilities(code, database, before=before)
+        return [each for each in found if each not in known]
+
+    @functools.cached_property
+    def _unmigrated(self) -> Mapping[str, Table]:
+        """The tables of apps without migrations, which others may refer to."""
+        labels = self.history.loader.unmigrated_apps
+        state = ProjectState.from_apps(apps)
+        builder = Builder(state, self.history.database.has)
+        keys = [key for key in state.models if key[0] in labels]
+        return {
+            name: each for key in keys for name, each in builder.tables(key).items()
+        }
+
+    def _database(self, moment: Moment) -> Schema:
+        if moment is Moment.WINDOW and self._built is not None:
+            return self._built
+        if moment is Moment.REVERTED:
+            return self.start.database
+        return self.end.database
+
+    def cause(self, version: Version, problem: Problem) -> Key | None:
+        """Return what brings a problem to old code, or takes it from the new."""
+        code = (self.start if version is Version.OLD else self.end).code
+        there = [
+            problem
+            in incompatibilities(
+                code, each.database, self.start.database, [problem.table]
+            )
+            for each in self.worlds
+        ]
+        for step, before, after in zip(self.steps, there, there[1:], strict=False):
+            if before != after:
+                return step.key
+        return None
+
+    def inferred(self, key: Key) -> Resolution | None:
+        """Return the stage that a migration has by what it does, if it is pending."""
+        step = self.step(key)
+        return infer(step, self.worlds[self.steps.index(step)]) if step else None
+
+    def set_by(self, key: Key) -> StageSource | None:
+        """Return where the stage of a pending migration was set by hand, if it was."""
+        step = self.step(key)
+        found = explicit(step, policies.current()) if step else None
+        return found.source if found else None
+
+    def step(self, key: Key) -> Step | None:
+        """Return what a pending migration does."""
+        return next((step for step in self.steps if step.key == key), None)
+
+    def explain(self, key: Key) -> Explanation | None:
+        """Explain why a pending migration fits no stage, if it is pending."""
+        step = self.step(key)
+        if step is None:
+            return None
+        earlier = [each.key for each in self.steps[: self.steps.index(step)]]
+        tracker = self.history.at([*self.applied, *earlier])
+        return self.history.explain(tracker, step.migration)

@@ -1,0 +1,244 @@
+"""Scratch databases, in place of the real ones for the time of a rehearsal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Any
+
+from django.db import connections
+
+from syzygy_like.scratch.guards import guarded
+from syzygy_like.scratch.interrupts import held_back, terminating
+from syzygy_like.scratch.makers import Maker, maker
+from syzygy_like.scratch.standins import standing_in
+
+
+class InTransactionError(Exception):
+    """An alias is in a transaction that began outside."""
+
+    def __init__(self, alias: str):
+        super().__init__(alias)
+        self.alias = alias
+
+
+class ScratchError(Exception):
+    """There can be no scratch database for an alias; with what the backend says."""
+
+    def __init__(self, alias: str, error_text: str):
+        super().__init__(alias, error_text)
+        self.alias = alias
+        self.error_text = error_text
+
+
+class WrongDatabaseError(ScratchError):
+    """
+    With the settings' NAME replaced, an alias is not connected to that database.
+
+    OPTIONS that name another one, or a pooler, can do that. The text is the name of
+    the scratch database.
+    """
+
+
+class CannotCopyError(ScratchError):
+    """A scratch database cannot be copied."""
+
+
+class LeftBehindError(Exception):
+    """
+    Scratch databases could not be dropped.
+
+    ``error`` says why the first of them could not; the cause is what had happened
+    before, if anything.
+    """
+
+    def __init__(self, names: Sequence[str], error: Exception):
+        super().__init__(names, error)
+        self.names = names
+        self.error = error
+
+
+class Scratch:
+    """
+    Scratch databases in place of some aliases' real ones, as long as it is entered.
+
+    They are empty, and dropped however it ends. Meanwhile no other alias can be
+    connected to, but for those whose TEST setting "MIRROR" names one of these: as in
+    Django's tests they get the same database. All that holds for this thread and
+    for threads started meanwhile; connections that exist already are left alone.
+    """
+
+    def __init__(self, aliases: Sequence[str]):
+        self.aliases = [*dict.fromkeys(aliases)]
+        # The scratch database of each alias; two have one if the real one is one.
+        self.names: dict[str, str] = {}
+        self._makers: dict[str, Maker] = {}
+        self._made: dict[str, Maker] = {}
+        self._copies: dict[str, dict[str, str]] = {}
+        self._stack = contextlib.ExitStack()
+        self._process = 0
+        self._threads: set[threading.Thread] = set()
+
+    def __enter__(self) -> Scratch:
+        """Raise InTransactionError or ScratchError if it cannot be."""
+        self._process = os.getpid()
+        self._threads = set(threading.enumerate())
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(terminating())
+            stack.push(self._drop_all)
+            self._makers = {alias: _maker(alias) for alias in self.aliases}
+            self.names = self._create()
+            others = {
+                alias: guarded(connections.settings[alias])
+                for alias in connections
+                if alias not in self.names
+            }
+            stack.enter_context(standing_in({**others, **self._settings(self.names)}))
+            self._check(self.names)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # A process forked meanwhile has no business with them.
+        if os.getpid() == self._process:
+            self._stack.callback(self._await_threads)
+            self._stack.__exit__(kind, error, traceback)
+
+    def _await_threads(self) -> None:
+        """Wait for threads started meanwhile, while nothing real is within reach."""
+        for thread in {*threading.enumerate()} - self._threads:
+            if not thread.daemon and thread is not threading.current_thread():
+                thread.join()
+
+    def copy(self, what: str) -> None:
+        """Keep copies of the databases as they are now; or raise CannotCopyError."""
+        for alias in self.names:
+            _refuse_transaction(alias)
+            connections[alias].close()
+        self._copies[what] = self._copied(self.names)
+
+    @contextlib.contextmanager
+    def copied(self, what: str) -> Iterator[None]:
+        """Connect the aliases to fresh databases that are as those were."""
+        for alias in self.names:
+            _refuse_transaction(alias)
+        before = {*self._made}
+        try:
+            names = self._copied(self._copies[what])
+            with standing_in(self._settings(names)):
+                self._check(names)
+                yield
+        finally:
+            with held_back():  # what is not dropped now is tried again at the end
+                self._drop({*self._made} - before)
+
+    def _create(self) -> dict[str, str]:
+        mirrors = {
+            alias: connections.settings[alias]["TEST"]["MIRROR"]
+            for alias in connections
+            if connections.settings[alias]["TEST"]["MIRROR"] in self._makers
+        }
+        found: dict[Any, str] = {}
+        names: dict[str, str] = {}
+        for alias in self.aliases:
+            if alias not in mirrors:
+                real = _real(alias)
+                found[real] = names[alias] = found.get(real) or self._make(alias)
+        for alias, primary in mirrors.items():
+            # A replica may be on another server.
+            self._makers[alias] = self._makers[primary]
+            names[alias] = names[primary]
+        return names
+
+    def _make(self, alias: str) -> str:
+        name = self._free_name(alias)
+        try:
+            self._made[name].create(name)
+        except Exception as error:
+            self._drop([name])  # in all likelihood it was not made
+            self._made.pop(name, None)
+            raise ScratchError(alias, str(error)) from error
+        return name
+
+    def _copied(self, sources: dict[str, str]) -> dict[str, str]:
+        copies: dict[str, str] = {}
+        for alias, source in sources.items():
+            if source not in copies:
+                copies[source] = self._free_name(alias)
+                try:
+                    self._makers[alias].copy(source, copies[source])
+                except Exception as error:
+                    raise CannotCopyError(alias, str(error)) from error
+        return {alias: copies[source] for alias, source in sources.items()}
+
+    def _free_name(self, alias: str) -> str:
+        name = self._makers[alias].free_name()
+        self._made[name] = self._makers[alias]  # an interrupt may come at any time
+        return name
+
+    def _settings(self, names: dict[str, str]) -> dict[str, dict[str, Any]]:
+        return {
+            alias: self._makers[alias].settings_for(name)
+            for alias, name in names.items()
+        }
+
+    def _check(self, names: dict[str, str]) -> None:
+        """Connect to the databases, and to no others."""
+        for alias, name in names.items():
+            try:
+                is_right = self._makers[alias].is_used_by(connections[alias], name)
+            except Exception as error:
+                raise ScratchError(alias, str(error)) from error
+            if not is_right:
+                raise WrongDatabaseError(alias, name)
+
+    def _drop(self, names: Iterable[str]) -> dict[str, Exception]:
+        """Drop databases; return those that are left, and why."""
+        left = {}
+        for name in names:
+            try:
+                self._made[name].drop(name)
+                del self._made[name]
+            except Exception as error:
+                left[name] = error
+        return left
+
+    def _drop_all(
+        self, kind: object, first: BaseException | None, traceback: object
+    ) -> None:
+        with held_back():
+            left = self._drop([*self._made])
+            if left:
+                error = next(iter(left.values()))
+                raise LeftBehindError([*left], error) from first or error
+
+
+def _maker(alias: str) -> Maker:
+    try:
+        found = maker(alias)
+    except Exception as error:
+        raise ScratchError(alias, str(error)) from error
+    _refuse_transaction(alias)
+    return found
+
+
+def _refuse_transaction(alias: str) -> None:
+    if connections[alias].in_atomic_block:
+        raise InTransactionError(alias)
+
+
+def _real(alias: str) -> tuple[Any, ...]:
+    """Return what tells the real databases of aliases apart."""
+    settings = connections.settings[alias]
+    name = settings["NAME"]
+    if name in ("", ":memory:"):
+        return (alias,)
+    return settings["ENGINE"], settings["HOST"], settings["PORT"], str(name)

@@ -1,0 +1,66 @@
+"""Signals that end a process, while there is something to clean up."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from types import FrameType
+from typing import NoReturn
+
+NAMES = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+TERMINATION = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
+
+
+@contextlib.contextmanager
+def terminating() -> Iterator[None]:
+    """
+    Let the signals that would end the process raise SystemExit, as Ctrl-C raises.
+
+    A handler that the process has itself stays. Its exit code is the shell's for a
+    signal. In another thread than the main one nothing is changed.
+    """
+    numbers = [n for n in TERMINATION if signal.getsignal(n) is signal.SIG_DFL]
+    with _handled(dict.fromkeys(numbers, _exit)):
+        yield
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Hold back Ctrl-C and the others until the end; the first comes then."""
+    held: list[int] = []
+    numbers = [
+        number
+        for number in (signal.SIGINT, *TERMINATION)
+        if signal.getsignal(number) not in (signal.SIG_IGN, None)
+    ]
+    with _handled(dict.fromkeys(numbers, lambda number, frame: held.append(number))):
+        yield
+    if held:
+        signal.raise_signal(held[0])
+
+
+class Terminated(SystemExit):
+    """A signal ends the process; no exit that code has asked for."""
+
+
+def _exit(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated(128 + number)
+
+
+@contextlib.contextmanager
+def _handled(
+    handlers: Mapping[int, Callable[[int, FrameType | None], object]],
+) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # which alone can set handlers
+        return
+    before = {number: signal.getsignal(number) for number in handlers}
+    try:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)

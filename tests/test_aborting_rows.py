@@ -1,0 +1,103 @@
+"""Deploys that are given up after new code has written, and deleted, rows."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import migrations, models
+
+from tests.orders import (
+    ABORT,
+    ORDER,
+    PK,
+    PRE,
+    execute,
+    refused,
+    remove,
+    write,
+)
+from tests.projects import physical
+
+ALL = {"MIGRATION_BRIDGE": "all"}
+
+
+def test_rows_without_a_value_are_told(project, database):
+    project.write("shop", "0001_initial", ORDER)
+    project.migrate(database=database, verbosity=0)
+    project.settings = dict(ALL)
+    start = physical(database)
+    write(project, remove("code"))
+    project.migrate(PRE, database=database)
+    execute(database, "INSERT INTO shop_order (price) VALUES (2)")
+    before = physical(database)
+    for options in ((), ("--plan",)):
+        message = refused(project, "migrate", ABORT, *options, database=database)
+        assert "shop.Order.code is required again, and 1 rows" in message
+        assert "Nothing was changed." in message
+    assert physical(database) == before
+    execute(database, "DELETE FROM shop_order WHERE code IS NULL")
+    project.migrate(ABORT, database=database)
+    assert physical(database) == start
+
+
+def test_rows_get_the_default_that_the_field_has(project, database):
+    field = models.IntegerField(default=5)
+    project.write(
+        "shop",
+        "0001_initial",
+        migrations.CreateModel("Order", [*ORDER.fields, ("size", field)]),
+    )
+    project.migrate(database=database, verbosity=0)
+    project.settings = dict(ALL)
+    write(project, remove("size"))
+    project.migrate(PRE, database=database)
+    execute(database, "INSERT INTO shop_order (price, code) VALUES (1, 'a')")
+    project.migrate(ABORT, database=database)
+    assert execute(database, "SELECT size FROM shop_order") == [(5,)]
+
+
+@pytest.fixture
+def lines(project, database):
+    """A project in which each line has an order, until its next release."""
+    order = models.ForeignKey("shop.Order", models.CASCADE)
+    line = migrations.CreateModel("Line", [PK, ("order", order)])
+    project.write("shop", "0001_initial", ORDER, line)
+    project.migrate(database=database, verbosity=0)
+    project.settings = dict(ALL)
+    execute(database, "INSERT INTO shop_order (id, code) VALUES (1, 'a')")
+    execute(database, "INSERT INTO shop_order (id, code) VALUES (2, 'b')")
+    execute(database, "INSERT INTO shop_line (id, order_id) VALUES (1, 1)")
+    execute(database, "INSERT INTO shop_line (id, order_id) VALUES (2, 2)")
+    return project
+
+
+def test_rows_that_refer_to_nothing_go_as_the_key_says(lines, database):
+    """The new code knows of no reference: nobody hinders it when it deletes."""
+    start = physical(database)
+    write(lines, migrations.RemoveField("line", "order"))
+    lines.migrate(PRE, database=database)
+    execute(database, "DELETE FROM shop_order WHERE id = 1")
+    lines.migrate(ABORT, database=database)
+    assert physical(database) == start
+    assert execute(database, "SELECT id, order_id FROM shop_line") == [(2, 2)]
+
+
+def test_lines_without_an_order_are_told(lines, database):
+    write(lines, migrations.RemoveField("line", "order"))
+    lines.migrate(PRE, database=database)
+    execute(database, "INSERT INTO shop_line (id) VALUES (3)")
+    message = refused(lines, "migrate", ABORT, database=database)
+    assert "shop.Line.order is required again, and 1 rows" in message
+    execute(database, "UPDATE shop_line SET order_id = 2 WHERE id = 3")
+    lines.migrate(ABORT, database=database)
+    found = execute(database, "SELECT id, order_id FROM shop_line ORDER BY id")
+    assert found == [(1, 1), (2, 2), (3, 2)]
+
+
+def test_tables_that_go_come_back_with_their_rows(lines, database):
+    start = physical(database)
+    write(lines, migrations.DeleteModel("Line"))
+    lines.migrate(PRE, database=database)
+    execute(database, "DELETE FROM shop_order WHERE id = 1")
+    lines.migrate(ABORT, database=database)
+    assert physical(database) == start
+    assert execute(database, "SELECT id, order_id FROM shop_line") == [(2, 2)]

@@ -1,0 +1,98 @@
+"""A deploy whose process is killed before any of its statements."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+
+import pytest
+from django.db import connections, migrations, models
+from django.db.migrations.state import ProjectState
+
+from tests.crossings import Crossing, configured
+from tests.databases import forget
+from tests.histories import History
+from tests.projects import migration
+
+PK = ("id", models.BigAutoField(primary_key=True))
+START = migrations.CreateModel("Order", [PK, ("code", models.CharField(max_length=5))])
+# One in halves, one in halves and in no transaction, one that overtakes both.
+TOTAL = migrations.AddField("order", "total", models.IntegerField(default=7))
+CODE = migrations.RemoveField("order", "code")
+WEIGHT = migrations.AddField("order", "weight", models.IntegerField(null=True))
+
+
+def history(vendor):
+    """Return a history; SQLite remakes a table in several steps, or in one."""
+
+    def after(name):
+        return [("shop", name)]
+
+    atomic = vendor == "sqlite"
+    first = migration("shop", "0001", START)
+    pending = [
+        migration("shop", "0002", TOTAL, dependencies=after("0001")),
+        migration("shop", "0003", CODE, dependencies=after("0002"), atomic=atomic),
+        migration("shop", "0004", WEIGHT, dependencies=after("0003")),
+    ]
+    start = first.mutate_state(ProjectState())
+    return History([first], pending, start, start)
+
+
+def killed(crossing, number, argument):
+    """Run a command in a process of its own; tell whether it was killed on its way."""
+    forget(crossing.alias)  # a connection is not to be shared
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+        return os.WIFSIGNALED(status)
+    countdown = itertools.count(number, -1)
+
+    def wrapper(execute, *args):
+        if next(countdown) == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return execute(*args)
+
+    try:
+        with connections[crossing.alias].execute_wrapper(wrapper):
+            crossing.migrate(argument)
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def go_on(crossing, number, argument):
+    """Run a command that is killed, and run it again if there is anything left."""
+    was_killed = killed(crossing, number, argument)
+    crossing.check_consistent()
+    if was_killed and (crossing.is_under_way or argument != "--abort-deploy"):
+        crossing.migrate(argument)
+    return was_killed
+
+
+@pytest.mark.databases("sqlite", "postgresql")
+def test_it_goes_on_where_it_was_killed(databases, database):
+    crossing = Crossing(history(connections[database].vendor), databases, database)
+    with configured():
+        crossing.begin(with_rows=True)
+        assert crossing.stock()
+        end = crossing.shape(), crossing.rows()
+        crossing.begin(with_rows=True)
+        start = crossing.shape(), crossing.rows()
+        crossing.migrate("--pre-deploy")
+        between = crossing.shape(), crossing.rows()
+        path = {"--abort-deploy": start, "--pre-deploy": between, "--post-deploy": end}
+        for number in itertools.count():
+            crossing.begin(with_rows=True)
+            crossing.migrate("--pre-deploy")
+            several = []
+            for argument, expected in path.items():
+                several.append(go_on(crossing, number, argument))
+                found = crossing.shape(), crossing.rows()
+                assert found == expected, (number, argument)
+            if not any(several):
+                break
+        assert not crossing.is_under_way
+        assert number > 20
