@@ -10,6 +10,7 @@ from django.db.migrations import Migration
 from django.db.migrations.exceptions import InvalidMigrationPlan
 
 from syzygy_like.deploys import Leg
+from syzygy_like.guard import Guard
 from syzygy_like.placements import Placement, StagedPlan
 from syzygy_like.runs import Run
 from syzygy_like.stages import Stage
@@ -27,6 +28,7 @@ class Staging(Protocol):
     """
 
     stage: Stage
+    guard: Guard
     aborts: bool
     fakes: bool
     prunes: bool

@@ -16,6 +16,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 
 from syzygy_like import conf, policies
+from syzygy_like.conf import validity
 from syzygy_like.databases import AnyDatabase
 from syzygy_like.delays import InvalidDelayError, stage_delay
 from syzygy_like.effects import Step
@@ -63,10 +64,10 @@ class Review:
 
     def settings(self) -> Iterator[CheckMessage]:
         """Yield what is wrong with the settings."""
-        for problem in conf.invalid_settings(self.loader):
+        for problem in validity.invalid_settings(self.loader):
             named = problem.fault in (
-                conf.Fault.NO_SUCH_APP,
-                conf.Fault.NO_SUCH_MIGRATION,
+                validity.Fault.NO_SUCH_APP,
+                validity.Fault.NO_SUCH_MIGRATION,
             )
             yield Error(
                 settings.invalid_setting(problem),
@@ -78,7 +79,7 @@ class Review:
         """Return what is wrong with the migrations."""
         try:
             policy = policies.current()
-        except conf.InvalidSettingError:
+        except validity.InvalidSettingError:
             return []  # which is said above; without it nothing can be told
         self.policy = policy
         messages: list[CheckMessage] = []

@@ -17,11 +17,13 @@ from django.db.migrations.exceptions import (
 )
 
 from syzygy_like import conf, seam
+from syzygy_like.conf.validity import InvalidSettingError
 from syzygy_like.conflicts import DeployUnderWayError, InvalidEntryError
 from syzygy_like.crossing import NoHalvesError
 from syzygy_like.delays import InvalidDelayError
 from syzygy_like.deploys import Leg
 from syzygy_like.executor import MigrationFailedError, StagedExecutor, staged_class
+from syzygy_like.guard import Guard
 from syzygy_like.history import BrokenMigrationError, UnloadableError, loading
 from syzygy_like.ledger import ConcurrentRunError
 from syzygy_like.messages import deploys, plans, settings
@@ -50,7 +52,7 @@ MESSAGES: dict[type[Exception], Callable[[Any], str]] = {
         error.migration, error.error, error.is_whole
     ),
     UnloadableError: settings.unloadable,
-    conf.InvalidSettingError: settings.invalid_setting,
+    InvalidSettingError: settings.invalid_setting,
     Error: plans.refused,
 }
 
@@ -74,7 +76,14 @@ class StagedMigrate:
     Django for each migration (``present``).
     """
 
-    def __init__(self, command: BaseCommand, stage: Stage, options: dict[str, Any]):
+    def __init__(
+        self,
+        command: BaseCommand,
+        stage: Stage,
+        options: dict[str, Any],
+        guard: Guard | None = None,
+    ):
+        self.guard = guard or Guard()
         self.command = command
         self.stage = stage
         self.options = options

@@ -11,7 +11,8 @@ from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
-from syzygy_like import conf, policies
+from syzygy_like import policies
+from syzygy_like.conf.validity import InvalidSettingError
 from syzygy_like.conflicts import InvalidEntryError
 from syzygy_like.crossing import Extent as Part
 from syzygy_like.databases import Database
@@ -29,7 +30,7 @@ UNTELLABLE = (
     InvalidDelayError,
     InvalidStageError,
     InvalidEntryError,
-    conf.InvalidSettingError,
+    InvalidSettingError,
 )
 BEGUN, APPLIED = "begun", "applied"
 # How much of a migration is carried out, by the ledger.

@@ -492,7 +492,7 @@ def documented_options() -> dict[str, set[str]]:
         if kind == "program":
             options = documented.setdefault(names, set())
         else:
-            options.update(names.split(", "))
+            options.update(each.split()[0] for each in names.split(", "))
     return documented
 
 

@@ -16,6 +16,7 @@ PACKAGE = Path(syzygy_like.__file__).parent
 # Each imports only those before it; docs/reference/layers.rst shows the same list.
 PURE = (
     "stages",
+    "durations",
     "schema",
     "compat",
     "bridge",
@@ -36,11 +37,20 @@ PURE = (
 ADAPTERS = (
     "delays",
     "conf",
+    "arguments",
     "policies",
     "backends",
     "databases",
     "history",
     "ledger",
+    "consoles",
+    "guard",
+    "journal",
+    "locking",
+    "quorum",
+    "timeouts",
+    "rollout",
+    "operations",
     "conflicts",
     "deploys",
     "rows",
@@ -58,6 +68,8 @@ ADAPTERS = (
     "status",
     "seam",
     "staged",
+    "measures",
+    "production",
     "rehearsal",
     "authoring",
     "splitting",
@@ -193,7 +205,10 @@ def test_a_plain_migrate_imports_none_of_the_machinery():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert set(run.stdout.split()) == {
+        "syzygy_like.arguments",
         "syzygy_like.checks",
+        "syzygy_like.conf",
+        "syzygy_like.consoles",
         "syzygy_like.management",
         "syzygy_like.management.commands",
         "syzygy_like.management.commands.migrate",

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import difflib
+import enum
 import importlib
 import os
 import traceback
+from collections.abc import Iterable
 
 import django
 from django.db.migrations import Migration
 
 import syzygy_like
-from syzygy_like.conf import Bridged, Fault, InvalidSettingError
+from syzygy_like.conf import Bridged, Guarded
+from syzygy_like.conf.validity import Fault, InvalidSettingError
 from syzygy_like.history import UnloadableError
 from syzygy_like.resolver import InvalidStageError
+
+
+def _one_of(values: Iterable[enum.Enum]) -> str:
+    return 'Use one of "{}".'.format('", "'.join(each.value for each in values))
+
+
+HINTS = {
+    Fault.NO_BRIDGE: _one_of(Bridged),
+    Fault.NO_GUARD: _one_of(Guarded),
+    Fault.NO_NUMBER: "Use a whole number, 0 or more.",
+    Fault.NO_SUCH_ALIAS: "Use an alias that DATABASES, or CACHES, has.",
+    Fault.NO_TEXTS: 'Use a list of texts, such as ["psql", "pg_dump*"].',
+    Fault.NO_TIME: 'Use a number of seconds, or a text such as "500ms", "2s", "10min".',
+}
 
 
 def invalid_setting(problem: InvalidSettingError) -> str:
@@ -24,7 +41,7 @@ def invalid_setting(problem: InvalidSettingError) -> str:
         return (
             f"{problem.setting} is {problem.value!r}, which is neither True nor False."
         )
-    if problem.fault is Fault.NO_BRIDGE:
+    if problem.fault in HINTS:
         return f"{problem.setting} is {problem.value!r}, which it cannot be."
     if problem.fault is Fault.NO_STAGE:
         key = f"[{problem.key!r}]" if problem.key is not None else ""
@@ -39,9 +56,8 @@ def setting_hint(problem: InvalidSettingError) -> str:
         return f'Write it like {problem.setting} = {{"app_label": ...}}.'
     if problem.fault is Fault.NO_BOOLEAN:
         return "Use True or False. A word from the environment is always true."
-    if problem.fault is Fault.NO_BRIDGE:
-        values = ", ".join(f'"{each.value}"' for each in Bridged)
-        return f"Use one of {values}."
+    if problem.fault in HINTS:
+        return HINTS[problem.fault]
     if problem.fault is Fault.NO_STAGE:
         return f"{_STAGES} from syzygy_like."
     return _did_you_mean(problem) or "Correct the name, or remove the key."

@@ -110,6 +110,7 @@ class Migrator:
                 interactive=False,
                 verbosity=0,
                 skip_checks=True,
+                migration_lock=False,
                 no_color=True,
                 stdout=io.StringIO(),
                 stderr=io.StringIO(),

@@ -9,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db.migrations.executor import MigrationExecutor
 
+from syzygy_like import arguments, consoles
 from syzygy_like.checks import suspended
 from syzygy_like.stages import Stage
 
@@ -25,44 +26,7 @@ class Command(migrate.Command):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        stages = parser.add_mutually_exclusive_group()
-        stages.add_argument(
-            "--pre-deploy",
-            action="store_true",
-            help="Applies what the code now serving can bear, before new code is "
-            "rolled out. Applies nothing if that is not enough for the new code.",
-        )
-        stages.add_argument(
-            "--post-deploy",
-            action="store_true",
-            help="Applies the rest, once only the new code is served.",
-        )
-        stages.add_argument(
-            "--abort-deploy",
-            action="store_true",
-            help="Takes the database back to where the deploy began that is under way.",
-        )
-        bridge = parser.add_mutually_exclusive_group()
-        bridge.add_argument(
-            "--bridge",
-            action="store_true",
-            default=None,
-            help="With --pre-deploy, takes any migration in halves that fits no stage, "
-            "whatever MIGRATION_BRIDGE says.",
-        )
-        bridge.add_argument(
-            "--no-bridge",
-            action="store_false",
-            dest="bridge",
-            default=None,
-            help="With --pre-deploy, takes no migration in halves.",
-        )
-        parser.add_argument(
-            "--skip-blocked",
-            action="store_true",
-            help="With --pre-deploy or --post-deploy, leaves out what cannot be "
-            "applied in that stage, rather than applying nothing.",
-        )
+        arguments.add_arguments(parser)
 
     def check(self, *args: Any, **kwargs: Any) -> None:
         # What is pending is looked at when it is known, the rest of no use here.
@@ -70,19 +34,19 @@ class Command(migrate.Command):
             super().check(*args, **kwargs)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        handle = functools.partial(super().handle, *args)
         stage = asked_run(options) or self._finishing(options)
-        if not stage:
-            super().handle(*args, **options)
+        if not stage and not arguments.is_guarded(options):
+            with consoles.using(self, options["verbosity"]):
+                handle(**options)
             return
         # Imported here, for it would make a plain migrate slower to start.
-        from syzygy_like.staged import StagedMigrate
+        from syzygy_like.production import run
 
-        StagedMigrate(self, stage, options).run(
-            functools.partial(super().handle, *args)
-        )
+        run(self, stage or Stage.ANY, options, handle)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        if asked_run(options):
+        if asked_run(options) or arguments.is_guarded(options):
             from syzygy_like.staged import connect
 
             connect(options["database"])
@@ -112,6 +76,7 @@ def asked_run(options: dict[str, Any]) -> Stage:
 
 def refuse_combinations(asked: str, options: dict[str, Any]) -> None:
     """Raise CommandError if there is an option that goes with other runs only."""
+    arguments.refuse_combinations(options)
     bridge = {True: "--bridge", False: "--no-bridge", None: ""}[options.get("bridge")]
     if bridge and asked != "pre_deploy":
         raise CommandError(f"{bridge} goes with --pre-deploy.", returncode=2)

@@ -1,35 +1,40 @@
-"""The settings, read whenever they are needed."""
+"""What can be wrong with the settings."""
 
 from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Iterator, Mapping
-from pathlib import PurePath
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from syzygy_like import durations
+from syzygy_like.conf import (
+    BASELINE,
+    BRIDGE,
+    FALLBACK,
+    GUARD,
+    LOCK_DATABASE,
+    LOCK_RETRIES,
+    LOCK_TIMEOUT,
+    LOCK_WAIT,
+    MARK_CONNECTIONS,
+    OVERRIDE,
+    QUORUM_CACHE,
+    ROLLOUT_IGNORE,
+    SKIP_BLOCKED,
+    STATEMENT_TIMEOUT,
+    THIRD_PARTY_FALLBACK,
+    Bridged,
+    Guarded,
+    mapping,
+    third_party_fallback,
+)
 from syzygy_like.stages import Stage
 
 if TYPE_CHECKING:
     from django.db.migrations.loader import MigrationLoader
-
-OVERRIDE = "MIGRATION_STAGES_OVERRIDE"
-FALLBACK = "MIGRATION_STAGES_FALLBACK"
-THIRD_PARTY_FALLBACK = "MIGRATION_THIRD_PARTY_STAGES_FALLBACK"
-BASELINE = "MIGRATION_STAGES_BASELINE"
-SKIP_BLOCKED = "MIGRATION_STAGES_SKIP_BLOCKED"
-BRIDGE = "MIGRATION_BRIDGE"
-ALL = (OVERRIDE, FALLBACK, THIRD_PARTY_FALLBACK, BASELINE, SKIP_BLOCKED, BRIDGE)
-
-
-class Bridged(enum.Enum):
-    """Whose migrations are taken in halves where they fit no stage."""
-
-    ALL = "all"
-    THIRD_PARTY = "third-party"
-    NONE = "none"
 
 
 class Fault(enum.Enum):
@@ -41,6 +46,11 @@ class Fault(enum.Enum):
     NO_SUCH_MIGRATION = enum.auto()
     NO_BOOLEAN = enum.auto()
     NO_BRIDGE = enum.auto()
+    NO_GUARD = enum.auto()
+    NO_NUMBER = enum.auto()
+    NO_SUCH_ALIAS = enum.auto()
+    NO_TEXTS = enum.auto()
+    NO_TIME = enum.auto()
 
 
 @dataclasses.dataclass(eq=False)
@@ -54,25 +64,6 @@ class InvalidSettingError(Exception):
     candidates: tuple[str, ...] = ()
 
 
-def baseline() -> dict[str, str]:
-    """Return by app the name of the last migration that is taken as history."""
-    return {
-        app_label: name
-        for app_label, name in mapping(BASELINE).items()
-        if isinstance(app_label, str) and isinstance(name, str)
-    }
-
-
-def skips_blocked() -> bool:
-    """Tell whether what is blocked is left out, rather than an error."""
-    return getattr(settings, SKIP_BLOCKED, False) is True
-
-
-def is_installed(path: str) -> bool:
-    """Tell whether a file was installed, by the folders of its path."""
-    return not {"site-packages", "dist-packages"}.isdisjoint(PurePath(path).parts)
-
-
 def invalid_settings(loader: MigrationLoader) -> Iterator[InvalidSettingError]:
     """Yield all that is wrong with the settings, given the migrations there are."""
     yield from invalid_values()
@@ -83,24 +74,50 @@ def invalid_settings(loader: MigrationLoader) -> Iterator[InvalidSettingError]:
         yield from _invalid_key(BASELINE, f"{app_label}.{name}", loader)
 
 
-def mapping(setting: str) -> Mapping[Any, Any]:
-    """Return a setting that is a mapping, an empty one if it is anything else."""
-    value = getattr(settings, setting, None) or {}
-    return value if isinstance(value, Mapping) else {}
+def _is_time(value: Any) -> bool:
+    try:
+        durations.seconds(value)
+    except ValueError:
+        return False
+    return True
 
 
-def bridged() -> Bridged:
-    """Return whose migrations are taken in halves."""
-    value = getattr(settings, BRIDGE, Bridged.THIRD_PARTY.value)
-    found = (each for each in Bridged if each.value == value)
-    return next(found, Bridged.THIRD_PARTY)
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def third_party_fallback(bridged: Bridged = Bridged.NONE) -> Stage | None:
-    """Return the stage of third-party migrations that fit none, nor go in halves."""
-    default = Stage.PRE_DEPLOY if bridged is Bridged.NONE else None
-    stage: Stage | None = getattr(settings, THIRD_PARTY_FALLBACK, default)
-    return stage
+def _is_boolean(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _are_aliases(value: Any) -> bool:
+    """Tell whether it is an alias, or a mapping of aliases."""
+    aliases = [*value, *value.values()] if isinstance(value, Mapping) else [value]
+    return all(isinstance(each, str) and each in settings.DATABASES for each in aliases)
+
+
+def _are_texts(value: Any) -> bool:
+    is_list = isinstance(value, (list, tuple, set, frozenset))
+    return is_list and all(isinstance(each, str) for each in value)
+
+
+# What is wrong with a setting that is there, unless it is valid.
+VALID: dict[str, tuple[Fault, Callable[[Any], bool]]] = {
+    SKIP_BLOCKED: (Fault.NO_BOOLEAN, _is_boolean),
+    BRIDGE: (Fault.NO_BRIDGE, lambda value: value in [each.value for each in Bridged]),
+    GUARD: (Fault.NO_GUARD, lambda value: value in [each.value for each in Guarded]),
+    LOCK_DATABASE: (Fault.NO_SUCH_ALIAS, _are_aliases),
+    LOCK_WAIT: (Fault.NO_TIME, _is_time),
+    LOCK_TIMEOUT: (Fault.NO_TIME, _is_time),
+    LOCK_RETRIES: (Fault.NO_NUMBER, _is_number),
+    STATEMENT_TIMEOUT: (Fault.NO_TIME, _is_time),
+    QUORUM_CACHE: (
+        Fault.NO_SUCH_ALIAS,
+        lambda value: isinstance(value, str) and value in settings.CACHES,
+    ),
+    MARK_CONNECTIONS: (Fault.NO_BOOLEAN, _is_boolean),
+    ROLLOUT_IGNORE: (Fault.NO_TEXTS, _are_texts),
+}
 
 
 def invalid_values() -> Iterator[InvalidSettingError]:
@@ -109,12 +126,10 @@ def invalid_values() -> Iterator[InvalidSettingError]:
         value = getattr(settings, setting, None) or {}
         if not isinstance(value, Mapping):
             yield InvalidSettingError(setting, Fault.NO_MAPPING, value=value)
-    skips = getattr(settings, SKIP_BLOCKED, False)
-    if not isinstance(skips, bool):
-        yield InvalidSettingError(SKIP_BLOCKED, Fault.NO_BOOLEAN, value=skips)
-    bridge = getattr(settings, BRIDGE, Bridged.THIRD_PARTY.value)
-    if bridge not in [each.value for each in Bridged]:
-        yield InvalidSettingError(BRIDGE, Fault.NO_BRIDGE, value=bridge)
+    for setting, (fault, is_valid) in VALID.items():
+        value = getattr(settings, setting, None)
+        if value is not None and not is_valid(value):
+            yield InvalidSettingError(setting, fault, value=value)
     for setting in (OVERRIDE, FALLBACK):
         for key, stage in mapping(setting).items():
             if not (isinstance(stage, Stage) and stage):

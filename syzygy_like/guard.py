@@ -1,0 +1,68 @@
+"""What looks after a run while it applies migrations."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from django.db.migrations import Migration
+
+T = TypeVar("T")
+Plan = list[tuple[Migration, bool]]
+
+
+class Patience(Protocol):
+    """
+    Has statements wait for locks no longer than they may, and tries again.
+
+    ``in_force`` is a context in which limits hold for the statements of a connection.
+    ``attempt`` carries out an action, which has to begin anew each time that it is
+    called, and calls it again where a lock was not to be had and ``is_safe`` tells
+    that nothing of it is left. ``name`` says of what migration it is.
+    """
+
+    def in_force(self, connection: Any) -> contextlib.AbstractContextManager[None]: ...
+
+    def attempt(
+        self,
+        connection: Any,
+        name: str,
+        action: Callable[[], T],
+        is_safe: Callable[[], bool],
+    ) -> T: ...
+
+
+class NoPatience:
+    """Lets the database wait as it does by itself, and tries once."""
+
+    def in_force(self, connection: Any) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def attempt(
+        self,
+        connection: Any,
+        name: str,
+        action: Callable[[], T],
+        is_safe: Callable[[], bool],
+    ) -> T:
+        return action()
+
+
+class Guard:
+    """
+    Looks after a run.
+
+    ``before_all`` is called with a plan that has something to apply, before any of it
+    is; ``before_each`` before each migration, or part of one. Both may raise.
+    """
+
+    patience: Patience = NoPatience()
+    # Whether the run notes what it is at where a crash would leave half a migration.
+    keeps_journal = False
+
+    def before_all(self, plan: Plan) -> None:
+        """Do what precedes the whole."""
+
+    def before_each(self) -> None:
+        """Do what precedes each step."""
