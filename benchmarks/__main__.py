@@ -11,6 +11,7 @@ from pathlib import Path
 import django
 
 from benchmarks import comparisons
+from benchmarks.backfill import Result, backfill
 from benchmarks.project import Project
 from benchmarks.timing import Comparison, Variant
 from demo.databases import DATABASES
@@ -22,15 +23,21 @@ SUBJECTS = {
     "makemigrations": comparisons.makemigrations,
     "rehearse": comparisons.rehearse,
 }
+# It has a table to fill, rather than a project of many migrations.
+BACKFILL = "backfill"
 # The others put their database into a state of their own.
-ON_ANY_DATABASE = {"rehearse"}
+ON_ANY_DATABASE = {"rehearse", BACKFILL}
 ROW = "  {:<14} {:>8} {:>8} {:>8}   {:>7} {:>7}{}"
+FILLED = "  {:<18} {:>10} {:>10} {:>8} {:>8} {:>12}"
 
 
 def main() -> int:
     options = parse()
     say(machine())
-    for subject in options.subjects or SUBJECTS:
+    for subject in options.subjects or [*SUBJECTS, BACKFILL]:
+        if subject == BACKFILL:
+            fill(options)
+            continue
         with tempfile.TemporaryDirectory(prefix="syzygy-benchmark-") as folder:
             project = Project(Path(folder) / "project")
             project.create(options.migrations)
@@ -46,8 +53,12 @@ def main() -> int:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "subjects", nargs="*", metavar="subject", help=f"any of {', '.join(SUBJECTS)}"
+        "subjects",
+        nargs="*",
+        metavar="subject",
+        help=f"any of {', '.join([*SUBJECTS, BACKFILL])}",
     )
+    parser.add_argument("--rows", type=int, default=100_000, help="of the backfill")
     parser.add_argument("--migrations", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--database", choices=DATABASES, default="sqlite")
@@ -56,10 +67,10 @@ def parse() -> argparse.Namespace:
         options.subjects = options.subjects or sorted(ON_ANY_DATABASE)
         if stuck := set(options.subjects) - ON_ANY_DATABASE:
             parser.error(f"on SQLite only: {', '.join(sorted(stuck))}")
-    if unknown := set(options.subjects) - set(SUBJECTS):
+    if unknown := set(options.subjects) - {*SUBJECTS, BACKFILL}:
         parser.error(f"no such subjects: {', '.join(sorted(unknown))}")
-    if options.migrations < 1 or options.rounds < 1:
-        parser.error("--migrations and --rounds must be 1 or more")
+    if options.migrations < 1 or options.rounds < 1 or options.rows < 1:
+        parser.error("--migrations, --rounds and --rows must be 1 or more")
     return options
 
 
@@ -91,6 +102,33 @@ def row(comparison: Comparison, variant: Variant) -> str:
     if variant.status:
         note += f"   exit status {variant.status}"
     return ROW.format(variant.name, *cells, *ratios, note)
+
+
+def fill(options: argparse.Namespace) -> None:
+    """Compare ways to fill a table, and print what they take."""
+    say(f"\nbackfill ({options.rows:,} rows, {options.database})")
+    titles = ("rows", "rows/s", "ratio", "MB", "row locked")
+    say(FILLED.format("", *titles))
+    with tempfile.TemporaryDirectory(prefix="syzygy-benchmark-") as name:
+        folder = Path(name)
+        with DATABASES[options.database](folder, False) as database:
+            first: Result | None = None
+            for result in backfill(folder / "project", database, options.rows):
+                first = first or result
+                say(filled(result, first))
+
+
+def filled(result: Result, first: Result) -> str:
+    """Return a row: the speed beside that of the first way, memory, longest lock."""
+    waited = "" if result.waited is None else f"{result.waited * 1000:,.0f} ms"
+    return FILLED.format(
+        result.name,
+        f"{result.rows:,}",
+        f"{result.speed:,.0f}",
+        f"{result.speed / first.speed:.2f}x",
+        f"{result.memory:.1f}",
+        waited,
+    )
 
 
 def say(text: str) -> None:

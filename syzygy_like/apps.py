@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 from django.core.checks import register
 
+from syzygy_like import conf
 from syzygy_like.checks import check_stages
 
 
@@ -10,3 +11,7 @@ class SyzygyLikeConfig(AppConfig):
 
     def ready(self) -> None:
         register(check_stages, "syzygy_like")
+        if conf.marks_connections():
+            from syzygy_like.rollout import mark_connections
+
+            mark_connections()

@@ -3,106 +3,99 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.db import DatabaseError, transaction
-from django.db.migrations.operations.base import Operation
+from django.db import transaction
+from django.db.migrations import Migration
+from django.db.migrations.operations.base import Operation, OperationCategory
 from django.db.migrations.state import ProjectState
 
 from syzygy_like.crossing import Extent, Portion
 from syzygy_like.crossing.portions import Historical
+from syzygy_like.guard import Guard
+from syzygy_like.indexes import Clearing
+from syzygy_like.repeating import forgiving, restore
 
-# What a database says of a change that is made already. PostgreSQL, "Error Codes";
-# MySQL, "Server Error Message Reference".
-DONE = {
-    "42P01",  # undefined table
-    "42P07",  # duplicate table
-    "42701",  # duplicate column
-    "42703",  # undefined column
-    "42704",  # undefined object
-    "42710",  # duplicate object
-    1050,  # table exists
-    1051,  # unknown table
-    1054,  # unknown column
-    1060,  # duplicate column
-    1061,  # duplicate key name
-    1091,  # cannot drop what is not there
-    1146,  # no such table
-    1826,  # duplicate foreign key
-    3821,  # check constraint is not there
-    3822,  # duplicate check constraint
+# What leaves a database as it was.
+READS = ("SELECT", "SET", "SHOW", "PRAGMA", "EXPLAIN", "SAVEPOINT", "RELEASE")
+SCHEMA = {
+    OperationCategory.ADDITION,
+    OperationCategory.ALTERATION,
+    OperationCategory.REMOVAL,
 }
 
+Claim = Callable[[], None]
 Note = Callable[[int], None]
+Move = Callable[[ProjectState, Any], ProjectState]
 
 
 class Carrier:
-    """Carries portions out, or back, and notes each where nothing can come between."""
+    """
+    Carries portions out, or back, and notes each where nothing can come between.
 
-    def __init__(self, connection: Any):
+    ``claim`` makes sure that no other run is at a portion, and is called whenever its
+    transaction begins anew. ``note`` is told how many operations are carried out.
+    """
+
+    def __init__(self, connection: Any, guard: Guard):
         self.connection = connection
+        self.guard = guard
 
     def forwards(
         self,
         portion: Portion,
         state: ProjectState,
         done: int | None,
-        claim: Callable[[], None],
+        claim: Claim,
         note: Note,
-    ) -> None:
+    ) -> ProjectState:
         """
-        Carry a portion out, from a state of what is built.
+        Carry a portion out, from a state of what is built, and return the one after it.
 
         Operations before the number ``done`` are carried out already, and maybe that
-        one in part; None if it was not begun. ``claim`` makes sure that no other run
-        is at it; ``note`` is told how many are.
+        one in part; None if it was not begun.
         """
         count = len(portion.operations)
-        if self._in_one(portion):
-            with self.connection.schema_editor(atomic=True) as editor:
-                claim()
-                portion.apply(state, editor)
-                note(count)
-            return
+        if self.is_in_one(portion):
+            noted = functools.partial(note, count)
+            return self._whole(portion, portion.apply, state, claim, noted)
         claim()
         if done is None or done >= count:
             note(0 if done is None else count)
         for number, operation in enumerate(portion.operations):
             single = part_of(portion, operation)
-            if done is not None and number < done:
+            if number < (done or 0):
                 state = single.mutate_state(state, preserve=False)
                 continue
-            with self._step(single, repeated=number == done):
-                with self.connection.schema_editor(atomic=portion.atomic) as editor:
-                    state = single.apply(state, editor)
-                note(number + 1)
+            noted = functools.partial(note, number + 1)
+            state = self._step(single, single.apply, state, noted, number == done)
+        return state
 
     def backwards(
         self,
         portion: Portion,
         state: ProjectState,
         done: int | None,
-        claim: Callable[[], None],
+        claim: Claim,
         note: Note,
-    ) -> None:
+    ) -> ProjectState:
         """
-        Undo a portion; the state is that of what was built before it.
+        Undo a portion, back to the state of what was built before it, and return that.
 
         Of its operations the first ``done`` are carried out, None if all are, and
-        maybe the next in part; the last of them may be undone in part. ``claim`` makes
-        sure that no other run is at it; ``note`` is told how many are left.
+        maybe the next in part; the last of them may be undone in part.
         """
-        if self._in_one(portion):
-            with self.connection.schema_editor(atomic=True) as editor:
-                claim()
-                portion.unapply(state, editor)
-                note(0)
-            return
+        if self.is_in_one(portion):
+            noted = functools.partial(note, 0)
+            return self._whole(portion, portion.unapply, state, claim, noted)
         claim()
         count = len(portion.operations)
         if done is None or not count:
             note(count)
+        # Only what an earlier run was at may be undone already.
+        first_doubt = count if done is None else done - 1
         done = count if done is None else done
         states = [state]
         for operation in portion.operations:
@@ -110,25 +103,118 @@ class Carrier:
             states.append(single.mutate_state(states[-1], preserve=True))
         for number in reversed(range(min(done + 1, count))):
             single = part_of(portion, portion.operations[number])
-            if number == done and is_in_transaction(single):
+            if number == done and self.is_noted_within(single):
                 continue  # it is noted if it is carried out
-            with self._step(single, repeated=number >= done - 1):
-                with self.connection.schema_editor(atomic=portion.atomic) as editor:
-                    single.unapply(states[number], editor)
-                note(number)
+            noted = functools.partial(note, number)
+            repeated = number >= first_doubt
+            self._step(single, single.unapply, states[number], noted, repeated)
+        return state
 
-    def _in_one(self, portion: Portion) -> bool:
+    def is_in_one(self, portion: Migration) -> bool:
+        """Tell whether a portion is carried out in one transaction."""
         return bool(portion.atomic and self.connection.features.can_rollback_ddl)
 
-    @contextlib.contextmanager
-    def _step(self, single: Portion, repeated: bool) -> Iterator[None]:
+    def is_noted_within(self, single: Portion) -> bool:
+        """Tell whether an operation is noted in a transaction that it is made in."""
+        is_schema = getattr(single.operations[0], "category", None) in SCHEMA
+        # No change of a schema refuses a transaction there, nor could it be told from
+        # an error that it is made already.
+        return is_in_transaction(single) or (
+            is_schema and self.connection.vendor == "sqlite"
+        )
+
+    def _whole(
+        self,
+        portion: Portion,
+        move: Move,
+        state: ProjectState,
+        claim: Claim,
+        noted: Callable[[], None],
+    ) -> ProjectState:
+        def attempt() -> ProjectState:
+            with self.connection.schema_editor(atomic=True) as editor:
+                claim()
+                after = move(state.clone(), editor)
+                noted()
+            return after
+
+        return self._patiently(portion, attempt, lambda: True)
+
+    def _step(
+        self,
+        single: Portion,
+        move: Move,
+        state: ProjectState,
+        noted: Callable[[], None],
+        repeated: bool,
+    ) -> ProjectState:
         """Carry out one operation; what is ``repeated`` may find itself done."""
+        statements = Statements()
+        as_one = self.is_noted_within(single)
+
+        def attempt() -> ProjectState:
+            forgives = not as_one and (repeated or statements.wrote)
+            with self._watched(statements, forgives):
+                # SQLite's has to come before the transaction.
+                with self.connection.schema_editor(atomic=single.atomic) as editor:
+                    if not as_one:
+                        after = move(state.clone(), editor)
+                        if forgives:
+                            restore(editor, single, state, after)
+                    else:
+                        with transaction.atomic(self.connection.alias):
+                            after = move(state.clone(), editor)
+                            complete(editor)
+                            noted()
+                if not as_one:
+                    noted()
+            return after
+
+        def is_safe() -> bool:
+            operation: Any = single.operations[0]
+            is_schema = getattr(operation, "category", None) in SCHEMA
+            resumes = getattr(operation, "resumes", False) is True
+            return is_schema or resumes or as_one or not statements.wrote
+
+        return self._patiently(single, attempt, is_safe)
+
+    def _patiently(
+        self,
+        portion: Portion,
+        attempt: Callable[[], ProjectState],
+        is_safe: Callable[[], bool],
+    ) -> ProjectState:
+        name = f"{portion.app_label}.{portion.name}"
+        return self.guard.patience.attempt(self.connection, name, attempt, is_safe)
+
+    @contextlib.contextmanager
+    def _watched(self, statements: Statements, forgives: bool) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
-            if is_in_transaction(single):
-                stack.enter_context(transaction.atomic(self.connection.alias))
-            elif repeated:
-                stack.enter_context(self.connection.execute_wrapper(forgiving))
+            wrap = self.connection.execute_wrapper
+            stack.enter_context(wrap(Clearing(self.guard.tell)))
+            if forgives:
+                stack.enter_context(wrap(forgiving))
+            stack.enter_context(wrap(statements))
             yield
+
+
+class Statements:
+    """Executes statements, and knows whether one of them has changed anything."""
+
+    wrote = False
+
+    def __call__(
+        self, execute: Any, sql: Any, params: Any, many: bool, context: Any
+    ) -> Any:
+        found = execute(sql, params, many, context)
+        self.wrote = self.wrote or not str(sql).lstrip().upper().startswith(READS)
+        return found
+
+
+def complete(editor: Any) -> None:
+    """Execute what a schema editor has put off until its end."""
+    while editor.deferred_sql:
+        editor.execute(editor.deferred_sql.pop(0))
 
 
 def part_of(portion: Portion, operation: Operation) -> Portion:
@@ -139,40 +225,7 @@ def part_of(portion: Portion, operation: Operation) -> Portion:
 def is_in_transaction(single: Portion) -> bool:
     """Tell whether an operation on rows is noted in the transaction that it makes."""
     operation: Any = single.operations[0]
+    category = getattr(operation, "category", None)
+    on_rows = isinstance(operation, Historical) or category is OperationCategory.PYTHON
     wanted = operation.atomic or (single.atomic and operation.atomic is not False)
-    return isinstance(operation, Historical) and bool(wanted)
-
-
-def forgiving(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
-    """Execute a statement; one whose effect is there already is passed over."""
-    try:
-        return execute(sql, params, many, context)
-    except DatabaseError as error:
-        connection = context["connection"]
-        is_lost = connection.in_atomic_block and connection.features.can_rollback_ddl
-        if is_lost or not is_done(error) or has_invalid_index(connection):
-            raise
-    return None
-
-
-def has_invalid_index(connection: Any) -> bool:
-    """
-    Tell whether an index is there, but not of use.
-
-    PostgreSQL leaves one behind where a concurrent build is cut off ("Building Indexes
-    Concurrently"): what is there already need not be what was to be made.
-    """
-    if connection.vendor != "postgresql":
-        return False
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_index WHERE NOT indisvalid LIMIT 1")
-        return cursor.fetchone() is not None
-
-
-def is_done(error: DatabaseError) -> bool:
-    """Tell by its code whether an error means that a change is made already."""
-    codes = {getattr(error.__cause__, "sqlstate", None), *error.args[:1]}
-    # MariaDB has one code for all tables that cannot be made; a constraint of this name
-    # is there if InnoDB says DB_DUPLICATE_KEY.
-    duplicate = 1005 in codes and "errno: 121" in str(error)
-    return duplicate or not codes.isdisjoint(DONE)
+    return on_rows and bool(wanted)

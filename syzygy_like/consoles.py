@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import dataclasses
+import io
 from collections.abc import Iterator
 from typing import Any
+
+from django.core.management.base import OutputWrapper
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,3 +44,14 @@ def using(command: Any, verbosity: int) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+@contextlib.contextmanager
+def silent(command: Any) -> Iterator[None]:
+    """Let a command write nothing to its stdout meanwhile."""
+    stdout = command.stdout
+    command.stdout = OutputWrapper(io.StringIO())
+    try:
+        yield
+    finally:
+        command.stdout = stdout

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from django.db.migrations import Migration
 from django.db.migrations.state import ProjectState
-from django.db.migrations.writer import OperationWriter
 
 from syzygy_like.conflicts import Fault, InvalidEntryError
 from syzygy_like.crossing import Crossing, Portion
 from syzygy_like.crossing import Extent as Part
 from syzygy_like.history import History, Key
+from syzygy_like.journal import digest
 from syzygy_like.ledger import Extent, Ledger, Progress
 from syzygy_like.placements import Placement, StagedPlan
 from syzygy_like.planner import plan_pre_deploy
@@ -60,7 +59,7 @@ class Deploy:
         """Raise InvalidEntryError if an entry is not what it was."""
         if entry.key not in self.history.loader.graph.nodes:
             raise InvalidEntryError(entry.key, Fault.UNKNOWN)
-        if entry.digest and entry.digest != digest(self.migration(entry)):
+        if entry.digest and entry.digest != digest(self.migration(entry).operations):
             raise InvalidEntryError(entry.key, Fault.CHANGED)
         is_whole = entry.extent == Extent.WHOLE or entry.progress == Progress.FINISHED
         if entry.key in self.recorded and not is_whole:
@@ -233,15 +232,3 @@ def leg(crossing: Crossing, migration: Migration, part: Part) -> Leg:
     }
     portion = take[part](migration)
     return Leg(portion, before, crossing.built.state.clone())
-
-
-def digest(migration: Migration) -> str:
-    """Return what tells the operations of a migration from others."""
-    texts = []
-    for operation in migration.operations:
-        try:
-            text = OperationWriter(operation, indentation=0).serialize()[0]
-        except Exception:  # it has what Django cannot write, such as a lambda
-            text = operation.describe()
-        texts.append(text)
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()

@@ -171,9 +171,13 @@ class Reader:
 
     def _is_opaque(self, app_label: str, operation: Operation, code: Patch) -> bool:
         """Tell of an operation that is no SQL whether it may do anything at all."""
-        if isinstance(operation, RunPython):
-            return self.permits(app_label, operation)
-        return not code and not type(operation).__module__.startswith("django.")
+        if not isinstance(operation, RunPython):
+            known = type(operation).__module__.startswith("django.")
+            if code or known:
+                return False
+        # What asks no router by itself has no hints.
+        asks = hasattr(operation, "hints")
+        return not asks or self.permits(app_label, operation)
 
     def _sql(
         self, tracker: Tracker, app_label: str, operation: RunSQL

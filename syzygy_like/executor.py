@@ -8,32 +8,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.db.migrations import Migration
-from django.db.migrations.exceptions import IrreversibleError
 from django.db.migrations.executor import MigrationExecutor
 
+from syzygy_like.carrying import Carrier
 from syzygy_like.databases import Database
 from syzygy_like.deploys import Deploy
 from syzygy_like.explain import Explanation
+from syzygy_like.failures import MigrationFailedError
 from syzygy_like.history import History
 from syzygy_like.itineraries import Itinerary, Plan, Staging
 from syzygy_like.ledger import Ledger
 from syzygy_like.placements import Placement
+from syzygy_like.rollback import Rollback, Undo, bare, refuse_irreversible
 from syzygy_like.runs import Run
 from syzygy_like.scheduling import Scheduler
-
-
-class MigrationFailedError(Exception):
-    """
-    A migration could not be applied, or unapplied.
-
-    ``is_whole`` tells whether nothing of it is left in the database.
-    """
-
-    def __init__(self, migration: Migration, error: Exception, is_whole: bool):
-        super().__init__(migration, error, is_whole)
-        self.migration = migration
-        self.error = error
-        self.is_whole = is_whole
+from syzygy_like.stepping import Stepper, is_peculiar
 
 
 class StagedExecutor(MigrationExecutor):
@@ -90,12 +79,33 @@ class StagedExecutor(MigrationExecutor):
         """Apply a plan. Raises IrreversibleError before anything if it cannot."""
         for migration, backwards in plan or []:
             if backwards and not fake:
-                _check_reversible(migration)
+                refuse_irreversible(migration)
+        guard = self.staging.guard
+        if guard.keeps_journal:
+            self.stepper.begin(plan or [])
+        if guard.rolls_back:
+            self.rollback.begin(plan or [], self.itinerary)
+        if plan:
+            guard.before_all(plan)
+        with guard.patience.in_force(self.connection):
+            try:
+                state = self._carry_out_all(targets, plan, state, fake, fake_initial)
+            except MigrationFailedError as failure:
+                if not guard.rolls_back:
+                    raise
+                self.rollback.back(failure)
+        if guard.keeps_journal:
+            self.stepper.end()
+        return state
+
+    def _carry_out_all(
+        self, targets: Any, plan: Any, state: Any, fake: bool, fake_initial: bool
+    ) -> Any:
         if not self.itinerary.runs:
             return super().migrate(targets, plan, state, fake, fake_initial)
         self.recorder.ensure_schema()
         for run in self.itinerary.runs:
-            state = self._carry_out(run) or state
+            state = self.carry_out(run) or state
         if self.itinerary.rest:
             self.loader.build_graph()
             rest = [
@@ -106,16 +116,19 @@ class StagedExecutor(MigrationExecutor):
         self.check_replacements()
         return state
 
-    def _carry_out(self, run: Run) -> Any:
+    def carry_out(self, run: Run) -> Any:
         """Carry out the legs of a deploy; return the state that is then built."""
         verb = "unapply" if run.backwards else "apply"
         report = self.progress_callback or (lambda *args: None)
         run.begin(self.itinerary.placements)
         state = None
+        carrier = Carrier(self.connection, self.staging.guard)
         for leg in run.legs:
+            self.staging.guard.before_each()
             report(f"{verb}_start", leg.portion, False)
-            with self._failing(leg.portion):
-                run.carry_out(leg)
+            undo = functools.partial(self.rollback.leg_back, leg)
+            with self._failing(leg.portion, undo, undo):
+                run.carry_out(leg, carrier)
             report(f"{verb}_success", leg.portion, False)
             state = leg.before if run.backwards else leg.after
         run.finish()
@@ -129,33 +142,66 @@ class StagedExecutor(MigrationExecutor):
         fake_initial: bool = False,
     ) -> Any:
         """Apply a migration. Raises MigrationFailedError if that fails."""
-        with self._failing(migration):
-            return super().apply_migration(state, migration, fake, fake_initial)
+        self.staging.guard.before_each()
+        before = bare(state) if self.staging.guard.rolls_back else state
+        if fake_initial and not fake:
+            fake, found = self.detect_soft_applied(state, migration)
+            state = found if fake else state
+        undo = functools.partial(self.unapply_migration, before, migration, fake)
+        undo_part = functools.partial(self.stepper.take_back, migration, before)
+        with self._failing(migration, undo, undo_part):
+            if fake and self.staging.guard.keeps_journal:
+                self.stepper.journal.strike(migration)
+            if fake or not self._steps(migration):
+                return super().apply_migration(state, migration, fake)
+            return self._stepping("apply", self.stepper.apply, state, migration)
 
     def unapply_migration(
         self, state: Any, migration: Migration, fake: bool = False
     ) -> Any:
         """Undo a migration. Raises MigrationFailedError if that fails."""
+        self.staging.guard.before_each()
         with self._failing(migration):
-            return super().unapply_migration(state, migration, fake)
+            if fake or not self._steps(migration):
+                return super().unapply_migration(state, migration, fake)
+            return self._stepping("unapply", self.stepper.unapply, state, migration)
+
+    def _steps(self, migration: Migration) -> bool:
+        return self.staging.guard.keeps_journal and not is_peculiar(migration)
+
+    def _stepping(self, verb: str, move: Any, state: Any, migration: Migration) -> Any:
+        report = self.progress_callback or (lambda *args: None)
+        report(f"{verb}_start", migration, False)
+        state = move(migration, state)
+        report(f"{verb}_success", migration, False)
+        return state
+
+    @functools.cached_property
+    def rollback(self) -> Rollback:
+        """What undoes the run if it fails."""
+        return Rollback(self, self.staging.guard.accepts_irreversible)
+
+    @functools.cached_property
+    def stepper(self) -> Stepper:
+        """What carries out the migrations that are left to Django."""
+        return Stepper(self, self.staging.guard)
 
     @contextlib.contextmanager
-    def _failing(self, migration: Migration) -> Iterator[None]:
+    def _failing(
+        self, migration: Migration, undo: Undo | None = None, part: Undo | None = None
+    ) -> Iterator[None]:
+        """Say which migration fails; keep in mind how to undo it, or part of it."""
         try:
             yield
         except Exception as error:
             rolls_back = self.connection.features.can_rollback_ddl
             is_whole = bool(rolls_back and migration.atomic)
+            self.staging.mark_failed()
+            if part and not is_whole:
+                self.rollback.note(migration, part)
             raise MigrationFailedError(migration, error, is_whole) from error
-
-
-def _check_reversible(migration: Migration) -> None:
-    for operation in migration.operations:
-        if not operation.reversible:
-            raise IrreversibleError(
-                f"{operation.describe()} in {migration} cannot be reversed. "
-                "Nothing was unapplied."
-            )
+        if undo:
+            self.rollback.note(migration, undo)
 
 
 def staged_class(base: type[MigrationExecutor]) -> type[StagedExecutor]:

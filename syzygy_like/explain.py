@@ -91,7 +91,8 @@ def _target(app_label: str, operation: Operation, tracker: Tracker) -> str:
     if not model_name:
         return str(name)
     model = tracker.state.models.get((app_label, model_name.lower()))
-    return f"{model.name if model else model_name}.{name}"
+    names = (model.name if model else model_name, name)
+    return ".".join(filter(None, names))
 
 
 def _by_stage(verdicts: Sequence[Verdict]) -> Groups:

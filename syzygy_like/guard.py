@@ -60,6 +60,16 @@ class Guard:
     patience: Patience = NoPatience()
     # Whether the run notes what it is at where a crash would leave half a migration.
     keeps_journal = False
+    # Whether it undoes what it has applied if a migration fails, even if some of that
+    # cannot be undone.
+    rolls_back = False
+    accepts_irreversible = False
+
+    # Whether Django has written "Applying shop.0002_name..." and no newline.
+    is_mid_line = False
+
+    def tell(self, event: Any) -> None:
+        """Say what happens."""
 
     def before_all(self, plan: Plan) -> None:
         """Do what precedes the whole."""

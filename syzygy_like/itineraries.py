@@ -41,6 +41,8 @@ class Staging(Protocol):
 
     def present(self, migration: Migration, leg: Leg | None = None) -> Any: ...
 
+    def mark_failed(self) -> None: ...
+
 
 @dataclasses.dataclass
 class Itinerary:

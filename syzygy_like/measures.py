@@ -46,6 +46,10 @@ def measures(options: dict[str, Any]) -> Measures:
             _time(options, "lock_timeout", conf.LOCK_TIMEOUT),
             _number(options, "lock_retries", conf.LOCK_RETRIES, RETRIES),
             _time(options, "statement_timeout", conf.STATEMENT_TIMEOUT),
+            required=any(
+                options.get(each) is not None
+                for each in ("lock_timeout", "statement_timeout")
+            ),
         ),
         quorum=_quorum(options),
         rollout_wait=_time(options, "wait_for_rollout"),

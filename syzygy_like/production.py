@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,11 +14,23 @@ from syzygy_like.guard import Guard, Plan
 from syzygy_like.locking import Hold, one_at_a_time
 from syzygy_like.measures import Measures, measures
 from syzygy_like.messages import production as messages
-from syzygy_like.quorum import joined
+from syzygy_like.quorum import Agenda, joined
 from syzygy_like.rollout import wait_for_rollout
 from syzygy_like.staged import StagedMigrate
 from syzygy_like.stages import Stage
 from syzygy_like.timeouts import Patient
+
+# Options by which what is applied may differ.
+AGREED = (
+    "abort_deploy",
+    "app_label",
+    "bridge",
+    "fake",
+    "fake_initial",
+    "migration_name",
+    "run_syncdb",
+    "skip_blocked",
+)
 
 
 class Production(Guard):
@@ -32,15 +45,20 @@ class Production(Guard):
         self.alias: str = options["database"]
         self.measures: Measures = measures(options)
         self.patience = Patient(self.measures.limits, self.tell)
+        self.rolls_back = self.measures.rolls_back
+        self.accepts_irreversible = self.measures.accepts_irreversible
         self.hold = Hold()
 
     def run(self, handle: Callable[..., Any]) -> None:
         """Let Django's handle() do its work. Raises CommandError where it cannot."""
-        with self._telling(), self._met(), self._alone() as self.hold:
-            self._staged().run(handle)
-
-    def _staged(self) -> StagedMigrate:
-        return StagedMigrate(self.command, self.stage, self.options, self)
+        met = self._met(handle)
+        with self._telling(), met as is_done, self._alone() as self.hold:
+            if is_done and self.options["abort_deploy"]:
+                return  # there is no deploy any more to take back
+            try:
+                StagedMigrate(self.command, self.stage, self.options, self).run(handle)
+            finally:
+                self.is_mid_line = False
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
@@ -51,12 +69,33 @@ class Production(Guard):
         except tuple(messages.ERRORS) as error:
             raise CommandError(messages.failed(error)) from error
 
-    def _met(self) -> contextlib.AbstractContextManager[None]:
-        """Return the context of a meeting with the other parties, if there are any."""
+    def _met(
+        self, handle: Callable[..., Any]
+    ) -> contextlib.AbstractContextManager[bool]:
+        """Return the context of a meeting: whether another party has led the run."""
         quorum = self.measures.quorum
         if quorum is None:
-            return contextlib.nullcontext()
-        return joined(quorum, self.alias, self.stage.name or "", self.tell)
+            return contextlib.nullcontext(False)
+        look = functools.partial(self._agenda, handle)
+        return joined(quorum, self.alias, look, messages.reason, self.tell)
+
+    def _agenda(self, handle: Callable[..., Any]) -> Agenda:
+        """
+        Return what parties have to agree on, None if there is nothing to apply.
+
+        Raises CommandError where the run would.
+        """
+        if self.options["prune"]:
+            return None
+        looks = {"plan": True, "verbosity": 0, "skip_checks": True}
+        options = {**self.options, **looks}
+        staged = StagedMigrate(self.command, self.stage, options)
+        with consoles.silent(self.command):
+            staged.run(handle)
+        if not staged.executor.itinerary.presented(staged):
+            return None
+        asked = {name: self.options.get(name) for name in AGREED}
+        return [self.stage.name, asked, sorted(staged.executor.loader.disk_migrations)]
 
     def _alone(self) -> contextlib.AbstractContextManager[Hold]:
         """Return the context of the lock."""
@@ -68,9 +107,12 @@ class Production(Guard):
     def tell(self, event: Any) -> None:
         """Print what happens, where people want to know."""
         if self.options["verbosity"] >= 1:
-            style = self.command.style.WARNING
-            self.command.stdout.write(messages.told(event), style)
-            self.command.stdout.flush()
+            stdout = self.command.stdout
+            if self.is_mid_line:
+                stdout.write()
+                self.is_mid_line = False
+            stdout.write(messages.told(event), self.command.style.WARNING)
+            stdout.flush()
 
     def before_all(self, plan: Plan) -> None:
         if self.measures.rollout_wait is not None:
@@ -78,6 +120,7 @@ class Production(Guard):
 
     def before_each(self) -> None:
         self.hold.check()
+        self.is_mid_line = True
 
 
 def run(

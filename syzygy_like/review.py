@@ -223,6 +223,19 @@ def _invalid_attributes(migration: Migration) -> Iterator[CheckMessage]:
             obj=migration,
             id="syzygy_like.E003",
         )
+    if migration.atomic and any(map(_forbids_transaction, migration.operations)):
+        yield Error(
+            migrations.in_transaction(migration),
+            hint=migrations.atomic_hint(),
+            obj=migration,
+            id="syzygy_like.E007",
+        )
+
+
+def _forbids_transaction(operation: Operation) -> bool:
+    inner = getattr(operation, "database_operations", None) or ()
+    own = getattr(operation, "forbids_transaction", False) is True
+    return own or any(map(_forbids_transaction, inner))
 
 
 def _unreadable(step: Step) -> Iterator[CheckMessage]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -11,11 +11,13 @@ from django.db.migrations.executor import MigrationExecutor
 
 from syzygy_like.carrying import Carrier
 from syzygy_like.crossing import Extent
-from syzygy_like.deploys import Deploy, Leg, digest
+from syzygy_like.deploys import Deploy, Leg
 from syzygy_like.history import Key
+from syzygy_like.journal import digest
 from syzygy_like.ledger import Extent as Extents
 from syzygy_like.ledger import Progress
 from syzygy_like.placements import Placement
+from syzygy_like.recording import Recording
 
 
 class Run(abc.ABC):
@@ -34,21 +36,26 @@ class Run(abc.ABC):
         self.executor = executor
         self.deploy = deploy
         self.legs = legs
-        self.carrier = Carrier(executor.connection)
+        self.recording = Recording(executor)
 
     def begin(self, placements: Sequence[Placement]) -> None:  # noqa: B027
         """Do what is to be done before any leg is carried out."""
 
-    def carry_out(self, leg: Leg) -> None:
+    def carry_out(self, leg: Leg, carrier: Carrier) -> None:
         """Carry out a leg, or what an earlier run has left of it."""
         entry = next(each for each in self.deploy.entries if each.key == leg.key)
-        move = self.carrier.backwards if self.backwards else self.carrier.forwards
+        move = carrier.backwards if self.backwards else carrier.forwards
+        progress, operations = entry.progress, entry.operations
+        recorded = set(self.deploy.recorded)
 
         def note(number: int) -> None:
             with transaction.atomic(self.executor.connection.alias):
                 self.note(leg, entry, number)
 
         def claim() -> None:
+            # Forget what was noted in a transaction that was rolled back.
+            entry.progress, entry.operations = progress, operations
+            self.deploy.recorded = set(recorded)
             self.deploy.ledger.claim(entry)
 
         move(leg.portion, leg.before.clone(), self.done(entry), claim, note)
@@ -66,23 +73,14 @@ class Run(abc.ABC):
         nodes = self.executor.loader.graph.node_map
         parents = {parent.key for parent in nodes[key].parents}
         if key not in self.deploy.recorded and parents <= self.deploy.recorded:
-            for each in self._names(key):
-                self.executor.recorder.record_applied(*each)
+            self.recording.applied(key)
             self.deploy.recorded.add(key)
 
     def strike(self, key: Key) -> None:
         """Take a migration out of Django's history."""
         if key in self.deploy.recorded:
-            for each in self._names(key):
-                self.executor.recorder.record_unapplied(*each)
+            self.recording.unapplied(key)
             self.deploy.recorded.discard(key)
-
-    def _names(self, key: Key) -> Iterator[Key]:
-        """Yield a migration and what it replaces, as Django records them."""
-        yield key
-        migration = self.executor.loader.disk_migrations.get(key)
-        for each in migration.replaces if migration else ():
-            yield from self._names(each)
 
     def finish(self) -> None:  # noqa: B027
         """Do what is to be done when all legs are carried out."""
@@ -102,7 +100,7 @@ class Outward(Run):
         if number < len(leg.portion.operations):
             self.deploy.ledger.note(entry, Progress.BEGUN, number)
             return
-        entry.digest = digest(leg.portion.migration)
+        entry.digest = digest(leg.portion.migration.operations)
         self.deploy.ledger.note(entry, Progress.BUILT)
         if leg.portion.extent is Extent.WHOLE:
             self.record(leg.key)
@@ -146,4 +144,5 @@ class Backwards(Run):
         self.deploy.ledger.note(entry, Progress.PLANNED)
 
     def finish(self) -> None:
-        self.deploy.ledger.close()
+        if not self.deploy.begun:
+            self.deploy.ledger.close()

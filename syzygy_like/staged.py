@@ -22,11 +22,12 @@ from syzygy_like.conflicts import DeployUnderWayError, InvalidEntryError
 from syzygy_like.crossing import NoHalvesError
 from syzygy_like.delays import InvalidDelayError
 from syzygy_like.deploys import Leg
-from syzygy_like.executor import MigrationFailedError, StagedExecutor, staged_class
+from syzygy_like.executor import StagedExecutor, staged_class
+from syzygy_like.failures import MigrationFailedError, RolledBackError
 from syzygy_like.guard import Guard
 from syzygy_like.history import BrokenMigrationError, UnloadableError, loading
 from syzygy_like.ledger import ConcurrentRunError
-from syzygy_like.messages import deploys, plans, settings
+from syzygy_like.messages import deploys, failing, plans, settings
 from syzygy_like.placements import Placement, StagedPlan
 from syzygy_like.previews import statements
 from syzygy_like.resolver import InvalidStageError
@@ -48,7 +49,8 @@ MESSAGES: dict[type[Exception], Callable[[Any], str]] = {
     InvalidMigrationPlan: lambda error: str(error.args[0]),
     InvalidStageError: settings.invalid_stage,
     NoHalvesError: deploys.endless,
-    MigrationFailedError: lambda error: plans.failed(
+    RolledBackError: failing.rolled_back,
+    MigrationFailedError: lambda error: failing.failed(
         error.migration, error.error, error.is_whole
     ),
     UnloadableError: settings.unloadable,
@@ -102,9 +104,6 @@ class StagedMigrate:
         try:
             self._run(handle)
         except tuple(MESSAGES) as error:
-            if isinstance(error, MigrationFailedError) and self.options["verbosity"]:
-                # Django has written "Applying shop.0002_name..." and no newline.
-                self.command.stdout.write(" FAILED", self.command.style.ERROR)
             say = next(MESSAGES[kind] for kind in MESSAGES if isinstance(error, kind))
             raise CommandError(say(error)) from error
 
@@ -159,6 +158,13 @@ class StagedMigrate:
             else:
                 operations += sql
         return PlannedMigration(lines, operations)
+
+    def mark_failed(self) -> None:
+        """End the line of a migration that failed."""
+        # Django has written "Applying shop.0002_name..." and no newline.
+        if self.options["verbosity"]:
+            self.command.stdout.write(" FAILED", self.command.style.ERROR)
+        self.guard.is_mid_line = False
 
     def _blocked_message(self) -> str:
         if self.stage is Stage.PRE_DEPLOY:

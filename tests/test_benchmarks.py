@@ -48,3 +48,18 @@ def test_run():
     assert len(re.findall(r"^  Django ", done.stdout, re.MULTILINE)) == 8
     assert len(re.findall(r"^  syzygy_like .*x", done.stdout, re.MULTILINE)) == 8
     assert "exit status" not in done.stdout
+
+
+def test_run_of_a_backfill():
+    command = [sys.executable, "-m", "benchmarks", "backfill", "--rows", "60"]
+    done = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = re.findall(r"^  (\w.*?) {2,}(\d+) .*x", done.stdout, re.MULTILINE)
+    assert rows == [("one UPDATE", "60"), ("Backfill", "60"), ("iterator, save()", "60")]

@@ -11,12 +11,18 @@ import inspect
 import pytest
 from django.contrib.postgres import operations as postgres_operations
 from django.core.management.commands import makemigrations, migrate, showmigrations
-from django.db import connections, migrations, models
+from django.db import (
+    InternalError,
+    ProgrammingError,
+    connections,
+    migrations,
+    models,
+)
 from django.db.migrations import operations as django_operations
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.operations.base import Operation
+from django.db.migrations.operations.base import Operation, OperationCategory
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.migrations.utils import resolve_relation
@@ -28,6 +34,7 @@ from django.db.models.utils import make_model_tuple
 
 from syzygy_like.history import full_plan
 from syzygy_like.schema import Schema, everywhere, schema
+from syzygy_like.timeouts.patience import leave_transaction
 from syzygy_like.tracking import TrackedState, Tracker
 from tests.projects import migration
 
@@ -258,6 +265,30 @@ def test_an_executor_calls_itself_and_starts_clean_for_the_whole():
         assert "fake" in inspect.signature(getattr(MigrationExecutor, name)).parameters
 
 
+def test_categories_of_operations():
+    """``Operation.category``: what changes a schema, and what is about rows."""
+    of = {name: getattr(django_operations, name).category for name in CATEGORIES}
+    assert of == CATEGORIES
+
+
+CATEGORIES = {
+    "AddField": OperationCategory.ADDITION,
+    "AlterField": OperationCategory.ALTERATION,
+    "RemoveField": OperationCategory.REMOVAL,
+    "RunPython": OperationCategory.PYTHON,
+    "RunSQL": OperationCategory.SQL,
+}
+
+
+@pytest.mark.databases("sqlite")
+def test_a_schema_editor_puts_statements_off_in_a_list(database):
+    """``BaseDatabaseSchemaEditor.deferred_sql``, executed at its end."""
+    with connections[database].schema_editor() as editor:
+        assert editor.deferred_sql == []
+        editor.deferred_sql.append("CREATE TABLE late (number integer)")
+    assert "late" in connections[database].introspection.table_names()
+
+
 @pytest.mark.databases("sqlite")
 def test_attributes_of_a_loader(project, database):
     """``applied_migrations``, ``disk_migrations``, ``replacements``, ``graph``..."""
@@ -296,6 +327,25 @@ def test_the_order_of_an_empty_database(database):
     assert len(ours) > 10
 
 
+@pytest.mark.databases("postgresql")
+def test_a_transaction_that_deferred_sql_leaves_open(database):
+    """``connection.atomic_blocks`` and ``wrap_database_errors``."""
+    connection = connections[database]
+    with pytest.raises(ProgrammingError), connection.schema_editor() as editor:
+        editor.deferred_sql.append("SELECT nothing")
+    assert connection.in_atomic_block
+    assert connection.atomic_blocks == [editor.atomic]
+    raw = connection.connection
+    with pytest.raises(InternalError), connection.wrap_database_errors:
+        raw.execute("SELECT 1")
+    leave_transaction(connection, ProgrammingError())
+    assert not connection.in_atomic_block
+    assert connection.get_autocommit()
+    assert connection.atomic_blocks == []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
 def test_helpers_of_django_that_messages_use():
     """``parse_number``, ``suggest_name``, ``OperationWriter``."""
     assert MigrationAutodetector.parse_number("0007_swap") == 7
@@ -321,3 +371,31 @@ def test_the_lines_of_showmigrations():
     for mark in ('" [ ] %s"', '"[ ]  %s.%s%s"'):
         assert mark in source
     assert "self.stdout.write(app_name, self.style.MIGRATE_LABEL)" in source
+
+
+def test_a_copy_of_a_connection_shares_nothing_with_it(database):
+    """locking/servers.py changes the settings of one, and closes it."""
+    connection = connections[database]
+    connection.ensure_connection()
+    copy = connection.copy()
+    assert copy.connection is None
+    assert copy.settings_dict == connection.settings_dict
+    assert copy.settings_dict is not connection.settings_dict
+    assert copy.settings_dict["OPTIONS"] is not connection.settings_dict["OPTIONS"]
+    copy.ensure_connection()
+    copy.close()
+    assert connection.is_usable()
+
+
+def test_a_backfill_may_reload_models_that_are_delayed():
+    assert not inspect.signature(ProjectState().clear_delayed_apps_cache).parameters
+
+
+def test_arguments_that_are_keyword_only_are_not_written():
+    """So those of a backfill are not."""
+
+    class Keyword(Operation):
+        def __init__(self, *, name):
+            self.name = name
+
+    assert "name" not in OperationWriter(Keyword(name="x")).serialize()[0]

@@ -227,9 +227,11 @@ def test_example_has_the_stage_that_its_page_tells(scene, database, tmp_path):
     printed = project.call("showmigrations", database=database, format="json")
     example = json.loads(printed)[-1]
     assert example["name"] == scene.sources[-1].name
-    assert example["stage"] == ("" if scene.stage == "unknown" else scene.stage)
-    assert not example["stage"] or example["source"] == scene.source
-    if example["stage"] and "contrib.postgres" not in scene.block.text:
+    if scene.stage == "unknown":  # it is no migration that could be run
+        return
+    assert example["stage"] == scene.stage
+    assert example["source"] == scene.source
+    if "contrib.postgres" not in scene.block.text:
         project.migrate("shop", database=database, verbosity=0)
 
 

@@ -52,6 +52,8 @@ class Portion(Migration):
 
 # What Django's commands look at.
 SHOWN = ("atomic", "hints", "code", "reverse_code", "sql", "reverse_sql")
+# What tells how it may be carried out.
+KEPT = ("resumes",)
 
 
 class Historical(Operation):
@@ -64,7 +66,7 @@ class Historical(Operation):
     def __init__(self, operation: Operation, state: ProjectState):
         self.operation = operation
         self.state = state
-        for name in SHOWN:
+        for name in (*SHOWN, *KEPT):
             if hasattr(operation, name):
                 setattr(self, name, getattr(operation, name))
 

@@ -108,7 +108,11 @@ class Rows:
     def save(self, row: models.Model) -> models.Model:
         """Insert a row, unless a rule that the code knows forbids it."""
         self.validate(row)
+        key = row.pk
         row.save(using=self.alias, force_insert=True)
+        if key is not None:
+            # SQLite 3.40 returns it as a float if the first column is a REAL.
+            row.pk = key
         return row
 
     def validate(self, row: models.Model) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from django.db.migrations import RunSQL
+from django.db.migrations import Migration, RunSQL
 
 from syzygy_like.explain import Explanation, Verdict
 from syzygy_like.messages.problems import NEW, OLD, clause, most_telling
@@ -88,6 +88,22 @@ def baseline_hint(baseline: Mapping[str, str]) -> str:
     return (
         "Already applied everywhere? Say so once, in your settings:\n\n"
         f"    MIGRATION_STAGES_BASELINE = {{{entries}\n    }}"
+    )
+
+
+def in_transaction(migration: Migration) -> str:
+    """Say that a migration has a backfill, and is one transaction."""
+    return (
+        f"{migration} has a backfill, whose batches are transactions of their own, but "
+        "the whole migration is to be one."
+    )
+
+
+def atomic_hint() -> str:
+    """Say how to apply a migration in no transaction."""
+    return (
+        "Set atomic = False on the class of the migration. Move operations that are to be "
+        "in a transaction to another migration."
     )
 
 

@@ -194,16 +194,6 @@ def _wrapped(texts: Iterable[str]) -> list[str]:
     return lines
 
 
-def failed(migration: Migration, error: BaseException, is_whole: bool) -> str:
-    """Say that a migration failed, and what is left of it."""
-    left = "" if is_whole else "; a part of it may be applied, too"
-    return (
-        f"{migration} failed: {type(error).__name__}: {str(error).strip()}\n"
-        f"What was applied before it stays applied{left}. "
-        "Add --traceback for the details."
-    )
-
-
 def refused(error: BaseException) -> str:
     """Say that the database refused a query before anything was applied."""
     return f"The database refused: {type(error).__name__}: {str(error).strip()}"

@@ -1,1 +1,5 @@
 """Operations for migrations."""
+
+from syzygy_like.operations.backfill import Backfill
+
+__all__ = ["Backfill"]

@@ -51,10 +51,16 @@ def detect(
     autodetector: type[MigrationAutodetector] = MigrationAutodetector,
     graph: MigrationGraph | None = None,
 ) -> Changes:
-    """Return what an autodetector finds between two states; a graph has the leaves."""
+    """
+    Return what an autodetector finds between two states; a graph has the leaves.
+
+    Where Meta.order_with_respect_to comes or goes, rows keep their places.
+    """
     states = (comparable(old), comparable(new))
     detector = autodetector(*states, SilentQuestioner())
     changes: Changes = detector._detect_changes(graph=graph)  # type: ignore[attr-defined]
+    for migration in (each for several in changes.values() for each in several):
+        migration.operations = _with_order_kept(migration.operations)
     return changes
 
 
@@ -89,7 +95,7 @@ def completed(changes: Changes, release: Release) -> Changes:
                 _with_one_off(operation, app_label, release)
                 if isinstance(operation, (AddField, AlterField))
                 else operation
-                for operation in _with_order_kept(migration.operations)
+                for operation in migration.operations
             ]
     return changes
 

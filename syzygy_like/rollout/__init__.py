@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from syzygy_like.rollout.backends import Backend
+from syzygy_like.rollout.gate import wait_for_rollout
+from syzygy_like.rollout.looking import (
+    BehindPoolerError,
+    NotMarkedError,
+    UnsupportedError,
+)
+from syzygy_like.rollout.marking import mark_connections
+from syzygy_like.rollout.watch import (
+    OthersSeen,
+    RolledOut,
+    RolloutUnfinishedError,
+    Watching,
+)
 
-
-def wait_for_rollout(alias: str, wait: float, tell: Callable[[Any], None]) -> None:
-    """Wait until no connection is left that belongs to other code than this."""
+__all__ = [
+    "Backend",
+    "BehindPoolerError",
+    "NotMarkedError",
+    "OthersSeen",
+    "RolledOut",
+    "RolloutUnfinishedError",
+    "UnsupportedError",
+    "Watching",
+    "mark_connections",
+    "wait_for_rollout",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import itertools
 import re
@@ -157,7 +158,7 @@ class Author:
             imports = imports - {local}
         if any(_OF_A_MIGRATION.fullmatch(each) or each == local for each in imports):
             raise CommandError(rewrites.local(self.migration, number, operation))
-        if is_moved and "stage" in vars(operation):
+        if is_moved and "stage" in vars(operation) and not _writes_stage(operation):
             raise CommandError(rewrites.staged(self.migration, number, operation))
         return text.removesuffix(","), imports
 
@@ -168,6 +169,11 @@ def _text(migration: Migration, include_header: bool) -> str:
         return text
     head = "class Migration(migrations.Migration):\n"  # Django 5.2 leaves it out
     return text.replace(head, f"{head}\n    atomic = False\n", 1)
+
+
+def _writes_stage(operation: Operation) -> bool:
+    """Tell whether an operation is written with its stage, as an argument."""
+    return "stage" in inspect.signature(type(operation)).parameters
 
 
 def _distance(operation: Operation, other: Operation) -> int:

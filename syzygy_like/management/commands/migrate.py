@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -23,6 +25,7 @@ STAGES = {
 
 class Command(migrate.Command):
     executor_class = MigrationExecutor
+    counter: Any = None
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -35,6 +38,10 @@ class Command(migrate.Command):
 
     def handle(self, *args: Any, **options: Any) -> None:
         handle = functools.partial(super().handle, *args)
+        with self._counting(options["verbosity"]):
+            self._run(handle, options)
+
+    def _run(self, handle: Callable[..., Any], options: dict[str, Any]) -> None:
         stage = asked_run(options) or self._finishing(options)
         if not stage and not arguments.is_guarded(options):
             with consoles.using(self, options["verbosity"]):
@@ -52,12 +59,31 @@ class Command(migrate.Command):
             connect(options["database"])
         return super().execute(*args, **options)
 
+    @contextlib.contextmanager
+    def _counting(self, verbosity: int) -> Iterator[None]:
+        """Show people how far a long plan has come; nothing changes for programs."""
+        if verbosity < 1 or not self.stdout.isatty():
+            yield
+            return
+        from syzygy_like.progress import Counter
+
+        self.counter = Counter(self.stdout)
+        with self.counter.counting():
+            yield
+
+    def migration_progress_callback(
+        self, action: str, migration: Any = None, fake: bool = False
+    ) -> None:
+        if self.counter is not None:
+            self.counter.show(action, migration)
+        super().migration_progress_callback(action, migration, fake)
+
     def _finishing(self, options: dict[str, Any]) -> Stage:
-        """Return both stages if there is a deploy to finish, none if there is not."""
-        from syzygy_like import ledger
+        """Return both stages if there is anything to finish, none if there is not."""
+        from syzygy_like import journal
 
         try:
-            there = ledger.is_there(options["database"])
+            there = journal.is_unfinished(options["database"])
         except Exception:  # whatever keeps us from asking is for Django to say
             return Stage(0)
         return Stage.ANY if there else Stage(0)

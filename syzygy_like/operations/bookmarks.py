@@ -1,0 +1,134 @@
+"""Where a backfill is, in a table that outlives the process."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from django.apps.registry import Apps
+from django.db import DatabaseError, models
+from django.utils.timezone import now
+
+from syzygy_like.operations.batches import Batch
+
+TABLE = "syzygy_like_backfill"
+
+
+@functools.cache
+def entry_class() -> Any:
+    """Return the model of the table, which is in no app: nobody migrates it."""
+
+    class Entry(models.Model):
+        id = models.BigAutoField(primary_key=True)
+        app = models.CharField(max_length=255)
+        # A digest of what is done.
+        operation = models.CharField(max_length=64)
+        model = models.CharField(max_length=255)
+        # The primary key up to which all rows are done, NULL if none is.
+        done = models.TextField(null=True)  # noqa: DJ001
+        # How many were carried out, and how many rows they had, both ways.
+        batches = models.BigIntegerField(default=0)
+        rows = models.BigIntegerField(default=0)
+        since = models.DateTimeField(default=now)
+
+        class Meta:
+            apps = Apps()
+            app_label = "syzygy_like"
+            db_table = TABLE
+            unique_together = [("app", "operation")]
+
+        def __str__(self) -> str:
+            return f"{self.app}.{self.model}: {self.done}"
+
+    return Entry
+
+
+class Bookmark:
+    """
+    Where a backfill is.
+
+    The table is made when the first one begins, and dropped when none is under way.
+    """
+
+    def __init__(self, editor: Any, app_label: str, model: Any, operation: str):
+        self.editor = editor
+        self.model = model
+        self.app_label = app_label
+        self.operation = operation
+        self.entry: Any = None
+
+    @property
+    def _entries(self) -> Any:
+        return entry_class().objects.using(self.editor.connection.alias)
+
+    @functools.cached_property
+    def _table_is_there(self) -> bool:
+        return TABLE in self.editor.connection.introspection.table_names()
+
+    def read(self) -> bool:
+        """Read how far the backfill is; tell whether it is under way."""
+        if not self._table_is_there:
+            return False
+        mine = self._entries.filter(app=self.app_label, operation=self.operation)
+        self.entry = mine.first()
+        return self.entry is not None
+
+    @property
+    def rows(self) -> int:
+        """How many rows were gone through."""
+        return int(self.entry.rows)
+
+    @property
+    def done(self) -> Any:
+        """The primary key up to which all rows are done, None if none is."""
+        text = self.entry.done
+        return None if text is None else self.model._meta.pk.to_python(text)
+
+    def _text(self, key: Any) -> str | None:
+        """Return a primary key as Django serializes it."""
+        if key is None:
+            return None
+        return str(self.model._meta.pk.value_to_string(self.model(pk=key)))
+
+    def begin(self, done: Any) -> None:
+        """Note that a backfill is under way."""
+        self._open()
+        name = self.model._meta.object_name
+        defaults = {"model": name, "done": self._text(done)}
+        self.entry, _ = self._entries.get_or_create(
+            app=self.app_label, operation=self.operation, defaults=defaults
+        )
+
+    def _open(self) -> None:
+        if self._table_is_there:
+            return
+        try:
+            self.editor.create_model(entry_class())
+        except DatabaseError:  # another run may have been faster
+            if TABLE not in self.editor.connection.introspection.table_names():
+                raise
+        self._table_is_there = True
+
+    def move(self, batch: Batch) -> bool:
+        """
+        Note a batch, in the transaction that carries it out.
+
+        False is returned if another run has gone on from here. If it is about to, this
+        one waits for it: the entry is locked until the transaction ends.
+        """
+        mine = self._entries.filter(pk=self.entry.pk, batches=self.entry.batches)
+        moved = mine.update(
+            done=self._text(batch.done),
+            batches=self.entry.batches + 1,
+            rows=self.entry.rows + batch.size,
+        )
+        return bool(moved)
+
+    def remove(self) -> None:
+        """Note that a backfill is at its end, if it was begun."""
+        if not self.read():
+            return
+        self._entries.filter(pk=self.entry.pk).delete()
+        if not self._entries.exists():
+            self.editor.delete_model(entry_class())
+            self._table_is_there = False

@@ -1,0 +1,109 @@
+"""What a run has applied, and how that is undone if it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from django.db.migrations import Migration
+from django.db.migrations.exceptions import IrreversibleError
+from django.db.migrations.state import ProjectState
+
+from syzygy_like.deploys import Deploy, Leg, outward
+from syzygy_like.failures import (
+    IrreversibleRunError,
+    MigrationFailedError,
+    RolledBackError,
+    RollingBack,
+)
+from syzygy_like.itineraries import Itinerary, Plan
+from syzygy_like.ledger import Ledger
+from syzygy_like.rows import with_rows
+from syzygy_like.runs import Backwards, Homeward
+
+Undo = Callable[[], None]
+
+
+class Rollback:
+    """Knows how to undo what a run has applied, and does so if it fails."""
+
+    def __init__(self, executor: Any, accepts_irreversible: bool):
+        self.executor = executor
+        self.accepts_irreversible = accepts_irreversible
+        self.carried: list[tuple[Migration, Undo]] = []
+
+    def begin(self, plan: Plan, itinerary: Itinerary) -> None:
+        """Raise IrreversibleRunError if what a run will apply cannot be undone."""
+        if any(backwards for _, backwards in plan):
+            raise IrreversibleRunError([], backwards=True)
+        if self.accepts_irreversible:
+            return
+        final = {
+            leg.key
+            for run in itinerary.runs
+            if isinstance(run, Homeward)
+            for leg in run.legs
+        }
+        irreversible = [
+            each
+            for each, _ in plan
+            if (each.app_label, each.name) in final or not is_reversible(each)
+        ]
+        if irreversible:
+            raise IrreversibleRunError(irreversible)
+
+    def note(self, migration: Migration, undo: Undo) -> None:
+        """Keep in mind how to undo what is applied of a migration."""
+        self.carried.append((migration, undo))
+
+    def back(self, failure: MigrationFailedError) -> NoReturn:
+        """Undo what is applied, the last first. Raises RolledBackError in the end."""
+        self.executor.connection.close()  # it may be in a transaction that is lost
+        undoings, self.carried = self.carried[::-1], []
+        carried = tuple(each for each, _ in undoings)
+        if carried:
+            self.executor.staging.guard.tell(RollingBack(carried))
+        for number, (migration, undo) in enumerate(undoings):
+            try:
+                refuse_irreversible(migration)
+                undo()
+            except Exception as error:
+                obstacle = getattr(error, "error", error)
+                done, kept = carried[:number], carried[number:]
+                raise RolledBackError(failure, done, kept, obstacle) from failure
+        self.executor.stepper.end()
+        raise RolledBackError(failure, carried) from failure
+
+    def leg_back(self, leg: Leg) -> None:
+        """Undo a leg that precedes the roll-out, as giving up the deploy does."""
+        executor = self.executor
+        executor.loader.build_graph()
+        deploy = Deploy(executor.history, Ledger(executor.connection))
+        crossing = deploy.crossing()
+        legs = [
+            with_rows(each, crossing)
+            for each in outward(crossing, deploy.parts)
+            if each.key == leg.key
+        ]
+        executor.carry_out(Backwards(executor, deploy, legs))
+
+
+def bare(state: ProjectState) -> ProjectState:
+    """Return a copy of a state, without the models that are rendered."""
+    models = {key: each.clone() for key, each in state.models.items()}
+    return ProjectState(models, state.real_apps)
+
+
+def is_reversible(migration: Migration) -> bool:
+    """Tell whether all operations can be undone."""
+    return all(operation.reversible for operation in migration.operations)
+
+
+def refuse_irreversible(migration: Migration) -> None:
+    """Raise IrreversibleError if an operation cannot be undone."""
+    for operation in migration.operations:
+        if not operation.reversible:
+            raise IrreversibleError(
+                f"{operation.describe()} in {migration} cannot be reversed. "
+                "Nothing was unapplied."
+            )

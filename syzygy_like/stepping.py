@@ -1,0 +1,114 @@
+"""Migrations that are carried out whole, whatever comes between two statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import transaction
+from django.db.migrations import Migration
+from django.db.migrations.state import ProjectState
+
+from syzygy_like.carrying import Carrier
+from syzygy_like.crossing import Extent, Portion
+from syzygy_like.guard import Guard
+from syzygy_like.itineraries import Plan
+from syzygy_like.journal import Journal, Resumed, UnfinishedMigrationError
+from syzygy_like.recording import Recording
+
+
+class Stepper:
+    """
+    Applies migrations, and unapplies them, as Django's executor does.
+
+    Each is recorded in the transaction that it has. What has none is noted operation
+    by operation, and goes on where an earlier run has ended.
+    """
+
+    def __init__(self, executor: Any, guard: Guard):
+        self.carrier = Carrier(executor.connection, guard)
+        self.journal = Journal(executor.connection)
+        self.recording = Recording(executor)
+        self.guard = guard
+
+    def begin(self, plan: Plan) -> None:
+        """
+        Look at what was begun and not ended, before a plan is carried out.
+
+        Raises UnfinishedMigrationError if the plan would leave that behind.
+        """
+        planned = {(each.app_label, each.name, back) for each, back in plan}
+        backwards = any(back for *_, back in planned)
+        for entry in self.journal.entries():
+            is_planned = (*entry.key, entry.backwards) in planned
+            if not is_planned and plan and (entry.backwards or backwards):
+                raise UnfinishedMigrationError(entry.key, entry.backwards)
+
+    def apply(self, migration: Migration, state: ProjectState) -> ProjectState:
+        """Apply a migration, or what is left of it; return the state after it."""
+        count = len(migration.operations)
+
+        def note(number: int) -> None:
+            with transaction.atomic(self.journal.connection.alias):
+                if number == count:
+                    self.journal.strike(migration)
+                    self.recording.applied((migration.app_label, migration.name))
+                else:
+                    self.journal.note(migration, False, number)
+
+        return self._carry(self.carrier.forwards, migration, state, note, False)
+
+    def unapply(self, migration: Migration, state: ProjectState) -> ProjectState:
+        """Undo a migration, or what is left of it; the state is that before it."""
+
+        def note(number: int) -> None:
+            with transaction.atomic(self.journal.connection.alias):
+                if number == 0:
+                    self.journal.strike(migration)
+                    self.recording.unapplied((migration.app_label, migration.name))
+                else:
+                    self.journal.note(migration, True, number)
+
+        return self._carry(self.carrier.backwards, migration, state, note, True)
+
+    def take_back(self, migration: Migration, state: ProjectState) -> None:
+        """Undo what is carried out of a migration that failed, as ``unapply`` does."""
+        done = self.journal.done(migration, backwards=False)
+        if done is None:
+            return
+
+        def note(number: int) -> None:
+            with transaction.atomic(self.journal.connection.alias):
+                if number == 0:
+                    self.journal.strike(migration)
+                else:
+                    self.journal.note(migration, False, number)
+
+        portion = Portion(migration, Extent.WHOLE, migration.operations)
+        self.carrier.backwards(portion, state, done, lambda: None, note)
+
+    def end(self) -> None:
+        """Leave nothing behind that is not needed."""
+        self.journal.close()
+
+    def _carry(
+        self,
+        move: Callable[..., ProjectState],
+        migration: Migration,
+        state: ProjectState,
+        note: Callable[[int], None],
+        backwards: bool,
+    ) -> ProjectState:
+        portion = Portion(migration, Extent.WHOLE, migration.operations)
+        done = self.journal.done(migration, backwards)
+        if done is not None:
+            self.guard.tell(Resumed(portion, backwards, done))
+        if not self.carrier.is_in_one(portion):
+            self.journal.open()
+        return move(portion, state, done, lambda: None, note)
+
+
+def is_peculiar(migration: Migration) -> bool:
+    """Tell whether a migration has its own way to be applied."""
+    own = (type(migration).apply, type(migration).unapply)
+    return own != (Migration.apply, Migration.unapply)

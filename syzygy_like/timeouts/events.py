@@ -1,0 +1,31 @@
+"""What happens while statements are limited."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from syzygy_like.timeouts.blockers import Blocker
+
+
+@dataclasses.dataclass(frozen=True)
+class Retry:
+    """
+    A migration could not have a lock, and is tried again after ``delay`` seconds.
+
+    It is the retry of this number, out of ``retries``.
+    """
+
+    name: str
+    number: int
+    retries: int
+    delay: float
+    statement: str
+    blockers: tuple[Blocker, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Unlimited:
+    """A statement is in no transaction, behind a pooler that keeps no session."""
+
+    alias: str
+    statement: str

@@ -1,0 +1,50 @@
+"""A shop with orders, and migrations that fill them: what their tests ask of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connections, migrations, models
+from django.db.models import F
+
+from tests.orders import execute
+from tests.projects import Project, tables
+
+TABLE = "syzygy_like_backfill"
+ORDERS = "shop_order"
+INTEGER = models.IntegerField(default=0)
+KEY = models.BigAutoField(primary_key=True)
+# What shows how often it was done.
+AGAIN = {"n": F("n") + 1}
+
+
+def order(key: Any = KEY) -> migrations.CreateModel:
+    """Return what creates the model, with a primary key of any kind."""
+    fields = [("id", key), ("n", INTEGER), ("m", models.IntegerField(null=True))]
+    return migrations.CreateModel("Order", fields)
+
+
+def started(project: Project, database: str, *keys: Any, key: Any = KEY) -> Project:
+    """Apply the first migration of a shop, and add orders with these primary keys."""
+    project.write("shop", "0001_initial", order(key))
+    project.stock_migrate(database=database, verbosity=0)
+    insert(database, *keys)
+    return project
+
+
+def insert(database: str, *keys: Any) -> None:
+    """Add orders."""
+    with connections[database].cursor() as cursor:
+        sql = f"INSERT INTO {ORDERS} (id, n) VALUES (%s, 0)"
+        cursor.executemany(sql, [[key] for key in keys])
+
+
+def numbers(database: str, column: str = "n") -> list[Any]:
+    """Return a column of all orders, in the order of their primary keys."""
+    sql = f"SELECT {column} FROM {ORDERS} ORDER BY id"
+    return [value for (value,) in execute(database, sql)]
+
+
+def is_under_way(database: str) -> bool:
+    """Tell whether a backfill has left its table."""
+    return TABLE in tables(database)

@@ -1,0 +1,88 @@
+"""What is said of limits, as the documentation shows it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from syzygy_like.messages import production
+from syzygy_like.timeouts import (
+    Blocker,
+    LockTimeoutError,
+    Retry,
+    StatementTimeoutError,
+)
+from tests.projects import ROOT
+
+NAME = "shop.0007_order_note"
+SQL = 'ALTER TABLE "shop_order" ADD COLUMN "note" text NULL'
+BLOCKER = Blocker(
+    4711,
+    "reports",
+    "shop",
+    "idle in transaction",
+    720,
+    'SELECT * FROM "shop_order"',
+)
+PAGE = ROOT / "docs" / "how-to" / "lock-timeouts.rst"
+
+
+def assert_shown(text):
+    """Assert that the page about limits shows a text."""
+    lines = [f"   {line}" for line in text.splitlines()]
+    assert "\n".join(lines) in PAGE.read_text(encoding="utf-8")
+
+
+def failed(error):
+    return f"CommandError: {NAME} failed: {production.failed(error)}"
+
+
+def lock_error(*blockers, is_safe=True):
+    error = LockTimeoutError(NAME, 0.5, SQL, is_safe)
+    error.tries, error.seconds, error.vendor = 21, 201.0, "postgresql"
+    error.blockers = blockers
+    return error
+
+
+def test_a_retry_as_it_is_shown():
+    assert_shown(production.told(Retry(NAME, 1, 20, 0.062, SQL, (BLOCKER,))))
+
+
+def test_a_lock_that_was_not_to_be_had_as_it_is_shown():
+    error = lock_error(dataclasses.replace(BLOCKER, age=1020))
+    assert_shown(failed(error))
+
+
+def test_a_statement_that_took_too_long_as_it_is_shown():
+    sql = 'UPDATE "shop_order" SET "note" = \'\''
+    error = StatementTimeoutError(NAME, 5.0, sql, True)
+    assert_shown(failed(error))
+
+
+@pytest.mark.parametrize(
+    ("blocker", "expected"),
+    [
+        (Blocker(0), "Blocked by a prepared transaction"),
+        (Blocker(4711), "Blocked by process 4711"),
+        (
+            Blocker(4711, user="root", state="Sleep", is_certain=False),
+            "Maybe blocked by process 4711 (user root), Sleep",
+        ),
+    ],
+)
+def test_blockers_of_whom_little_is_known(blocker, expected):
+    assert production.failed(lock_error(blocker)).splitlines()[2] == expected
+
+
+def test_only_who_certainly_blocks_is_to_be_ended():
+    likely = dataclasses.replace(BLOCKER, is_certain=False)
+    ends = "SELECT pg_terminate_backend(4711);"
+    assert ends not in production.failed(lock_error(likely, Blocker(0)))
+    assert production.failed(lock_error(likely, BLOCKER)).count(ends) == 1
+
+
+def test_what_is_not_tried_again_may_not_simply_be_run_again():
+    text = production.failed(lock_error(BLOCKER, is_safe=False))
+    assert "It was not tried again" in text
+    assert "Run this again" not in text
