@@ -12,7 +12,9 @@ import django
 
 from benchmarks import comparisons
 from benchmarks.backfill import Result, backfill
+from benchmarks.migrators import PENDING, Crowd, alone, crowds, migrators
 from benchmarks.project import Project
+from benchmarks.stall import LIMITS, Way, stall, ways
 from benchmarks.timing import Comparison, Variant
 from demo.databases import DATABASES
 
@@ -23,20 +25,25 @@ SUBJECTS = {
     "makemigrations": comparisons.makemigrations,
     "rehearse": comparisons.rehearse,
 }
-# It has a table to fill, rather than a project of many migrations.
-BACKFILL = "backfill"
+# They have a project of their own, rather than one of many migrations.
+OTHERS = ("backfill", "migrators", "stall")
 # The others put their database into a state of their own.
-ON_ANY_DATABASE = {"rehearse", BACKFILL}
+ON_ANY_DATABASE = {"rehearse", *OTHERS}
+# It has no sessions that wait for each other's locks on tables.
+NOT_ON_SQLITE = {"stall"}
 ROW = "  {:<14} {:>8} {:>8} {:>8}   {:>7} {:>7}{}"
 FILLED = "  {:<18} {:>10} {:>10} {:>8} {:>8} {:>12}"
+CROWD = "  {:<24} {:>8} {:>8} {:>8} {:>8}  {:>8} {:>8}  {}"
+STALLED = "  {:<16} {:>10} {:>10} {:>12} {:>8}"
 
 
 def main() -> int:
     options = parse()
     say(machine())
-    for subject in options.subjects or [*SUBJECTS, BACKFILL]:
-        if subject == BACKFILL:
-            fill(options)
+    others = {"backfill": fill, "migrators": crowd, "stall": stand_still}
+    for subject in options.subjects:
+        if subject in others:
+            others[subject](options)
             continue
         with tempfile.TemporaryDirectory(prefix="syzygy-benchmark-") as folder:
             project = Project(Path(folder) / "project")
@@ -46,7 +53,7 @@ def main() -> int:
                     project.use(database)
                 for comparison in SUBJECTS[subject](project):
                     comparison.measure(project, options.rounds)
-                    report(comparison, options)
+                    report(comparison, options, options.migrations)
     return 0
 
 
@@ -56,21 +63,26 @@ def parse() -> argparse.Namespace:
         "subjects",
         nargs="*",
         metavar="subject",
-        help=f"any of {', '.join([*SUBJECTS, BACKFILL])}",
+        help=f"any of {', '.join([*SUBJECTS, *OTHERS])}",
     )
     parser.add_argument("--rows", type=int, default=100_000, help="of the backfill")
+    parser.add_argument("--runs", type=int, default=8, help="of the migrators")
+    parser.add_argument("--idle", type=float, default=5, help="seconds of the stall")
     parser.add_argument("--migrations", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--database", choices=DATABASES, default="sqlite")
     options = parser.parse_args()
-    if options.database != "sqlite":
-        options.subjects = options.subjects or sorted(ON_ANY_DATABASE)
-        if stuck := set(options.subjects) - ON_ANY_DATABASE:
-            parser.error(f"on SQLite only: {', '.join(sorted(stuck))}")
-    if unknown := set(options.subjects) - {*SUBJECTS, BACKFILL}:
+    known = [*SUBJECTS, *OTHERS]
+    is_sqlite = options.database == "sqlite"
+    possible = set(known) - NOT_ON_SQLITE if is_sqlite else ON_ANY_DATABASE
+    options.subjects = options.subjects or [each for each in known if each in possible]
+    if unknown := set(options.subjects) - set(known):
         parser.error(f"no such subjects: {', '.join(sorted(unknown))}")
-    if options.migrations < 1 or options.rounds < 1 or options.rows < 1:
-        parser.error("--migrations, --rounds and --rows must be 1 or more")
+    if stuck := set(options.subjects) - possible:
+        parser.error(f"not on {options.database}: {', '.join(sorted(stuck))}")
+    numbers = ("migrations", "rounds", "rows", "runs")
+    if any(getattr(options, name) < 1 for name in numbers) or options.idle <= 0:
+        parser.error("numbers must be 1 or more, seconds more than 0")
     return options
 
 
@@ -82,10 +94,10 @@ def machine() -> str:
     )
 
 
-def report(comparison: Comparison, options: argparse.Namespace) -> None:
-    size = f"{options.migrations} migrations, {options.rounds} rounds"
-    size += f", {options.database}"
-    say(f"\n{comparison.title} ({size})")
+def report(
+    comparison: Comparison, options: argparse.Namespace, migrations: int
+) -> None:
+    say(f"\n{comparison.title} ({migrations} migrations, {described(options)})")
     say(ROW.format("seconds", "min", "median", "max", "ratio", "CPU", ""))
     for variant in comparison.variants:
         say(row(comparison, variant))
@@ -129,6 +141,66 @@ def filled(result: Result, first: Result) -> str:
         f"{result.memory:.1f}",
         waited,
     )
+
+
+def crowd(options: argparse.Namespace) -> None:
+    """Let several processes migrate at the same time, and print what it takes."""
+    with tempfile.TemporaryDirectory(prefix="syzygy-benchmark-") as name:
+        folder = Path(name)
+        with DATABASES[options.database](folder, False) as database:
+            compared = crowds(options.runs)
+            project = migrators(folder / "project", database, compared, options.rounds)
+            say(f"\nmigrators ({PENDING} pending, {described(options)})")
+            titles = ("min", "median", "max", "ratio", "failed", "applied", "")
+            say(CROWD.format("seconds, to the last end", *titles).rstrip())
+            for each in compared:
+                say(crowded(each, compared[0]))
+            comparison = alone()
+            comparison.measure(project, options.rounds)
+            report(comparison, options, PENDING)
+
+
+def crowded(crowd: Crowd, first: Crowd) -> str:
+    """Return a row: seconds, beside those of the first; failures and what they were."""
+    median = statistics.median(crowd.elapsed)
+    times = (min(crowd.elapsed), median, max(crowd.elapsed))
+    return CROWD.format(
+        crowd.name,
+        *(f"{each:.2f}" for each in times),
+        f"{crowd.ratio(first):.2f}x",
+        f"{crowd.failed}/{crowd.runs}",
+        f"{min(crowd.applied)}",
+        ", ".join(f"{number} {name}" for name, number in crowd.errors.most_common()),
+    ).rstrip()
+
+
+def stand_still(options: argparse.Namespace) -> None:
+    """Compare how long traffic waits behind a migration, and print it."""
+    with tempfile.TemporaryDirectory(prefix="syzygy-benchmark-") as name:
+        folder = Path(name)
+        compared = ways()
+        with DATABASES[options.database](folder, False) as database:
+            stall(folder / "project", database, compared, options.idle, options.rounds)
+    say(f"\nstall ({options.idle:g} s idle in transaction, {described(options)})")
+    say(f"  ours with {' '.join(LIMITS)}")
+    say(STALLED.format("longest wait", "read", "write", "migration", "ratio"))
+    for way in compared:
+        say(stalled(way, compared[1]))
+
+
+def stalled(way: Way, django: Way) -> str:
+    """Return a row: the longest waits of all rounds, and what the migration took."""
+    return STALLED.format(
+        way.name,
+        f"{max(way.reads) * 1000:,.0f} ms",
+        f"{max(way.writes) * 1000:,.0f} ms",
+        f"{way.took:.2f} s" if way.elapsed else "",
+        f"{way.longest / django.longest:.3f}x" if way.elapsed else "",
+    ).rstrip()
+
+
+def described(options: argparse.Namespace) -> str:
+    return f"{options.rounds} rounds, {options.database}"
 
 
 def say(text: str) -> None:

@@ -30,6 +30,7 @@ if __name__ == "__main__":
     execute_from_command_line(sys.argv)
 """
 SETTINGS = """\
+import importlib.util
 import json
 import os
 from pathlib import Path
@@ -47,6 +48,13 @@ INSTALLED_APPS = [
 {apps}
     *filter(None, [os.environ.get("EXTRA_APP")]),
 ]
+if (
+    DATABASES["default"]["ENGINE"] == "django.db.backends.mysql"
+    and importlib.util.find_spec("MySQLdb") is None
+):
+    import pymysql
+
+    pymysql.install_as_MySQLdb()
 """
 
 
@@ -145,19 +153,31 @@ class Project:
 
     def manage(self, *arguments: str, app: str = "") -> str:
         """Run a command and return what it printed."""
-        done = subprocess.run(  # noqa: S603
-            [sys.executable, "manage.py", *arguments],
+        return finished(self.start("manage.py", *arguments, app=app))
+
+    def start(self, *arguments: str, app: str = "") -> subprocess.Popen[str]:
+        """Start Python, which finds the project's settings."""
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, *arguments],
             cwd=self.folder,
-            env=environment(app),
+            env={**environment(app), "DJANGO_SETTINGS_MODULE": "settings"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
         )
-        if done.returncode:
-            command = " ".join(arguments)
-            raise CommandFailedError(f"{command} failed:\n{done.stdout}")
-        return done.stdout
+
+
+def finished(process: subprocess.Popen[str]) -> str:
+    """Wait for a process, and return what it printed."""
+    printed, _ = process.communicate()
+    if process.returncode:
+        raise CommandFailedError(f"{process.args} failed:\n{printed}")
+    return printed
+
+
+def last_line(process: subprocess.Popen[str]) -> str:
+    """Wait for a process, and return the last line that it printed."""
+    return finished(process).splitlines()[-1]
 
 
 def environment(app: str = "") -> dict[str, str]:

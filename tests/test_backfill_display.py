@@ -9,9 +9,11 @@ import sys
 import threading
 
 import pytest
+from django.core.management import call_command
 from django.db import connections
 
 from syzygy_like.operations import Backfill, display
+from syzygy_like.operations.passes import Pass
 from tests.backfills import AGAIN, started
 from tests.orders import execute
 
@@ -83,8 +85,6 @@ def test_a_terminal_gets_a_bar(shop, database):
     threads, children = threading.active_count(), multiprocessing.active_children()
     out = Terminal()
     with shop.active():
-        from django.core.management import call_command
-
         call_command("migrate", database=database, stdout=out, no_color=True)
     printed = out.getvalue().partition("Applying shop.0002_fill...")[2]
     assert printed.startswith("\n\r    shop.Order:  43%|")
@@ -100,16 +100,12 @@ def test_a_terminal_without_tqdm_gets_lines(shop, database, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     out = Terminal()
     with shop.active():
-        from django.core.management import call_command
-
         call_command("migrate", database=database, stdout=out, no_color=True)
     assert "\n    shop.Order: 3 of about 7 rows" in out.getvalue()
 
 
 @pytest.mark.databases("sqlite")
 def test_it_counts_on_from_where_it_was(shop, database, monkeypatch):
-    from syzygy_like.operations.passes import Pass
-
     carry_out = Pass._carry_out
 
     def fail(self, batch):

@@ -118,14 +118,14 @@ def test_it_goes_on_where_it_was_killed(project, database):
 @pytest.mark.databases("sqlite")
 def test_it_goes_on_with_the_way_back(project, database):
     started(project, database)
-    for number in itertools.count():
+    for number in itertools.count(step=2):
         reset(database, 1, 2, 5, n=1)
         was_killed = forked(database, kill_at, number, FILL, True)
         carry_out(database, FILL, backwards=True)
         assert numbers(database) == [0] * 3, number
         if not was_killed:
             break
-    assert number > 15
+    assert number >= 14
 
 
 @pytest.mark.databases("sqlite")

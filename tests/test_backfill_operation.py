@@ -78,7 +78,7 @@ if sys.version_info >= (3, 11):  # before, Django cannot write a flag
     WRITTEN.append(Backfill("Order", AGAIN, stage=Stage.ANY))
 
 
-@pytest.mark.parametrize("operation", WRITTEN, ids=str)
+@pytest.mark.parametrize("operation", WRITTEN, ids=range(len(WRITTEN)))
 def test_what_is_written_is_the_same(operation):
     one = migration("shop", "0002", operation)
     text = MigrationWriter(one).as_string()

@@ -62,4 +62,8 @@ def test_run_of_a_backfill():
     )
     assert done.returncode == 0, done.stdout + done.stderr
     rows = re.findall(r"^  (\w.*?) {2,}(\d+) .*x", done.stdout, re.MULTILINE)
-    assert rows == [("one UPDATE", "60"), ("Backfill", "60"), ("iterator, save()", "60")]
+    assert rows == [
+        ("one UPDATE", "60"),
+        ("Backfill", "60"),
+        ("iterator, save()", "60"),
+    ]

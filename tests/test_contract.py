@@ -389,13 +389,3 @@ def test_a_copy_of_a_connection_shares_nothing_with_it(database):
 
 def test_a_backfill_may_reload_models_that_are_delayed():
     assert not inspect.signature(ProjectState().clear_delayed_apps_cache).parameters
-
-
-def test_arguments_that_are_keyword_only_are_not_written():
-    """So those of a backfill are not."""
-
-    class Keyword(Operation):
-        def __init__(self, *, name):
-            self.name = name
-
-    assert "name" not in OperationWriter(Keyword(name="x")).serialize()[0]

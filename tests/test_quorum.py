@@ -9,6 +9,7 @@ import pytest
 from django.core.management.base import CommandError
 from django.db import connections, migrations, models
 
+from syzygy_like.quorum import Quorum, joined
 from syzygy_like.quorum.meeting import Meetings
 from syzygy_like.quorum.tables import TABLE
 from tests.orders import add, ledger, refused, remove, started
@@ -208,6 +209,15 @@ def test_a_party_that_comes_when_all_is_done_waits_for_nobody(parties, database)
     assert NOTHING in late.said
 
 
+@on_postgresql
+def test_a_party_that_comes_just_when_all_have_left_waits_for_nobody(database):
+    agendas = iter([["this"], None])
+    meeting = joined(Quorum(3, "a", 60), database, lambda: next(agendas), str, print)
+    with meeting as is_done:
+        assert is_done
+    assert meetings(database) == Meetings()
+
+
 @pytest.fixture
 def without_meetings(database):
     """Fail if anybody has met in the database."""
@@ -362,7 +372,8 @@ def test_who_waits_has_no_connection_to_the_tables(parties, database):
         assert wait_until(lambda: any(beats(database)))
         with connections[database].cursor() as cursor:
             cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in %'"
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE state LIKE 'idle in %' AND datname = current_database()"
             )
             assert cursor.fetchone() == (0,)
         first.kill()

@@ -102,8 +102,8 @@ def in_transaction(migration: Migration) -> str:
 def atomic_hint() -> str:
     """Say how to apply a migration in no transaction."""
     return (
-        "Set atomic = False on the class of the migration. Move operations that are to be "
-        "in a transaction to another migration."
+        "Set atomic = False on the class of the migration. Move operations that are to "
+        "be in a transaction to another migration."
     )
 
 

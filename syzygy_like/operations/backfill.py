@@ -42,11 +42,11 @@ class Backfill(Operation):
     forbids_transaction = True
     resumes = True
 
-    # None is keyword-only, for Django would not write it to a file.
     def __init__(
         self,
         model_name: str,
         update: Mapping[str, Any] | None = None,
+        *,
         function: Callable[[Any], Any] | None = None,
         sql: str | None = None,
         where: Q | None = None,
@@ -134,9 +134,14 @@ class Backfill(Operation):
     @property
     def _identity(self) -> str:
         """What tells it from others, at whatever pace it goes."""
-        sql = self.sql or None
-        what = (self.model_name, self.update, self.function, sql, self.where)
-        return digest([Backfill(*what)])
+        alike = Backfill(
+            self.model_name,
+            self.update,
+            function=self.function,
+            sql=self.sql or None,
+            where=self.where,
+        )
+        return digest([alike])
 
     def describe(self) -> str:
         fields = f"{', '.join(self.update)} on " if self.update else ""
