@@ -155,7 +155,7 @@ def crowd(options: argparse.Namespace) -> None:
             say(CROWD.format("seconds, to the last end", *titles).rstrip())
             for each in compared:
                 say(crowded(each, compared[0]))
-            comparison = alone()
+            comparison = alone(project)
             comparison.measure(project, options.rounds)
             report(comparison, options, PENDING)
 

@@ -96,14 +96,15 @@ class Crowd:
 
 def crowds(count: int) -> list[Crowd]:
     """Return what is compared; the first is what it costs at least."""
+    lock, stage = ["migrate", "--migration-lock"], ["migrate", "--pre-deploy"]
     return [
         Crowd("1 Django", ["migrate"], 1),
-        Crowd(f"{count} Django, nothing to do", ["migrate"], count, "", True),
+        Crowd("1 --migration-lock", lock, 1, OURS),
+        Crowd("1 --pre-deploy", stage, 1, OURS),
+        Crowd(f"{count} Django, nothing to do", ["migrate"], count, nothing_to_do=True),
         Crowd(f"{count} Django", ["migrate"], count),
-        Crowd(
-            f"{count} --migration-lock", ["migrate", "--migration-lock"], count, OURS
-        ),
-        Crowd(f"{count} --pre-deploy", ["migrate", "--pre-deploy"], count, OURS),
+        Crowd(f"{count} --migration-lock", lock, count, OURS),
+        Crowd(f"{count} --pre-deploy", stage, count, OURS),
     ]
 
 
@@ -114,11 +115,7 @@ def migrators(
     rounds: int,
     pending: int = PENDING,
 ) -> Project:
-    """
-    Let crowds migrate in turns.
-
-    Returns their project, on whose database nothing is left to be done.
-    """
+    """Let crowds migrate in turns. Returns their project, which has the database."""
     project = Project(folder)
     project.create(pending)
     project.use(database)
@@ -127,7 +124,6 @@ def migrators(
         for crowd in compared:
             prepare(project, is_done=crowd.nothing_to_do)
             crowd.run(project)
-    prepare(project, is_done=True)
     return project
 
 
@@ -139,8 +135,9 @@ def prepare(project: Project, is_done: bool) -> None:
     finished(project.start("-c", EMPTY + "".join(calls)))
 
 
-def alone() -> Comparison:
-    """Return what the lock costs a run with nothing to do."""
+def alone(project: Project) -> Comparison:
+    """Compare what the lock costs a run with nothing to do."""
+    prepare(project, is_done=True)
     variants = [
         Variant("Django", ["migrate"]),
         Variant("without lock", ["migrate"], OURS),

@@ -46,6 +46,8 @@ FILL = """
 import django
 django.setup()
 from django.apps import apps
+from django.core.management import call_command
+call_command("migrate", "app_000", verbosity=0)
 apps.get_model("app_000", "Customer").objects.create(id=1, name="x", code="x")
 """
 # Asks as a server would, and tells the longest that it had to wait.
@@ -124,7 +126,6 @@ class Site:
         self.project = Project(folder)
         self.project.create(1)
         self.project.use(database)
-        self.project.manage("migrate", "app_000")
         finished(self.project.start("-c", FILL))
         migrations = folder / "app_000" / "migrations"
         (migrations / "0002_note.py").write_text(MIGRATION)

@@ -9,22 +9,20 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.apps.registry import Apps
-from django.db import DatabaseError, connections, models
+from django.db import connections, models, transaction
 from django.db.migrations import Migration
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.writer import OperationWriter
 
 from syzygy_like.ledger import TABLE as LEDGER
+from syzygy_like.tables import Table, names_there
 
 TABLE = "syzygy_like_journal"
 
 
 def is_unfinished(alias: str) -> bool:
     """Tell whether a deploy, or a migration, was begun on a database and not ended."""
-    connection = connections[alias]
-    with connection.cursor() as cursor:
-        tables = connection.introspection.table_names(cursor)
-    return not {LEDGER, TABLE}.isdisjoint(tables)
+    return names_there(connections[alias], LEDGER, TABLE)
 
 
 class ChangedMigrationError(Exception):
@@ -91,22 +89,11 @@ class Journal:
     """
 
     def __init__(self, connection: Any):
-        self.connection = connection
-        self.model = entry_class()
-
-    @functools.cached_property
-    def is_there(self) -> bool:
-        """Whether there is such a table."""
-        with self.connection.cursor() as cursor:
-            return TABLE in self.connection.introspection.table_names(cursor)
-
-    @property
-    def _rows(self) -> Any:
-        return self.model.objects.using(self.connection.alias)
+        self.table = Table(connection, entry_class())
 
     def entries(self) -> list[Any]:
         """Return what was begun and not ended."""
-        return list(self._rows.order_by("id")) if self.is_there else []
+        return list(self.table.rows.order_by("id")) if self.table.is_there else []
 
     def done(self, migration: Migration, backwards: bool) -> int | None:
         """
@@ -127,19 +114,15 @@ class Journal:
 
     def open(self) -> None:
         """Make the table if there is none."""
-        if self.is_there:
-            return
-        try:
-            with self.connection.schema_editor() as editor:
-                editor.create_model(self.model)
-        except DatabaseError:  # another run may have been faster
-            if TABLE not in self.connection.introspection.table_names():
-                raise
-        self.is_there = True
+        self.table.make()
+
+    def noting(self) -> Any:
+        """Return a transaction, in which Django's history may be written as well."""
+        return transaction.atomic(self.table.connection.alias)
 
     def note(self, migration: Migration, backwards: bool, number: int) -> None:
         """Note how many operations of a migration are carried out."""
-        self._rows.update_or_create(
+        self.table.rows.update_or_create(
             app=migration.app_label,
             name=migration.name,
             defaults={
@@ -151,15 +134,14 @@ class Journal:
 
     def strike(self, migration: Migration) -> None:
         """Take out a migration that has ended, if it is there."""
-        if self.is_there:
-            self._rows.filter(app=migration.app_label, name=migration.name).delete()
+        if self.table.is_there:
+            mine = {"app": migration.app_label, "name": migration.name}
+            self.table.rows.filter(**mine).delete()
 
     def close(self) -> None:
         """Drop the table if there is nothing in it."""
-        if self.is_there and not self._rows.exists():
-            with self.connection.schema_editor() as editor:
-                editor.delete_model(self.model)
-            self.is_there = False
+        if self.table.is_there and not self.table.rows.exists():
+            self.table.drop()
 
 
 def certain(migration: Migration, backwards: bool, count: int) -> list[Operation]:

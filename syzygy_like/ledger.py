@@ -10,6 +10,8 @@ from django.apps.registry import Apps
 from django.db import connections, models, transaction
 from django.utils.timezone import now
 
+from syzygy_like.tables import Table, names_there
+
 TABLE = "syzygy_like_ledger"
 
 
@@ -33,9 +35,7 @@ class Progress(models.TextChoices):
 
 def is_there(alias: str) -> bool:
     """Tell whether a deploy is under way on a database."""
-    connection = connections[alias]
-    with connection.cursor() as cursor:
-        return TABLE in connection.introspection.table_names(cursor)
+    return names_there(connections[alias], TABLE)
 
 
 class ConcurrentRunError(Exception):
@@ -87,31 +87,28 @@ class Ledger:
 
     def __init__(self, connection: Any):
         self.connection = connection
-        self.model = entry_class()
-        self.is_there = is_there(connection.alias)
+        self.table = Table(connection, entry_class())
 
     @property
-    def _rows(self) -> Any:
-        return self.model.objects.using(self.connection.alias)
+    def is_there(self) -> bool:
+        """Whether a deploy is under way."""
+        return self.table.is_there
 
     def entries(self) -> list[Any]:
         """Return the entries, in order; none if no deploy is under way."""
         if not self.is_there:
             return []
-        return list(self._rows.order_by("id"))
+        return list(self.table.rows.order_by("id"))
 
     def write(
         self, planned: Iterable[tuple[tuple[str, str], Extent]], after: int = 0
     ) -> None:
         """Put what is to be carried out in place of the entries after a number."""
-        if not self.is_there:
-            with self.connection.schema_editor() as editor:
-                editor.create_model(self.model)
-            self.is_there = True
+        self.table.make()
         with transaction.atomic(using=self.connection.alias):
-            self._rows.filter(id__gt=after).delete()
+            self.table.rows.filter(id__gt=after).delete()
             for (app, name), extent in planned:
-                entry = self.model(app=app, name=name, extent=extent)
+                entry = self.table.model(app=app, name=name, extent=extent)
                 entry.progress = Progress.PLANNED
                 entry.save(using=self.connection.alias)
 
@@ -126,7 +123,7 @@ class Ledger:
 
         Raises ConcurrentRunError if it is not any longer as it was read.
         """
-        mine = self._rows.filter(
+        mine = self.table.rows.filter(
             pk=entry.pk, progress=entry.progress, operations=entry.operations
         )
         if not mine.update(since=now()):
@@ -134,5 +131,4 @@ class Ledger:
 
     def close(self) -> None:
         """Drop the table."""
-        with self.connection.schema_editor() as editor:
-            editor.delete_model(self.model)
+        self.table.drop()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.db import transaction
 from django.db.migrations import Migration
 from django.db.migrations.state import ProjectState
 
@@ -49,7 +48,7 @@ class Stepper:
         count = len(migration.operations)
 
         def note(number: int) -> None:
-            with transaction.atomic(self.journal.connection.alias):
+            with self.journal.noting():
                 if number == count:
                     self.journal.strike(migration)
                     self.recording.applied((migration.app_label, migration.name))
@@ -62,7 +61,7 @@ class Stepper:
         """Undo a migration, or what is left of it; the state is that before it."""
 
         def note(number: int) -> None:
-            with transaction.atomic(self.journal.connection.alias):
+            with self.journal.noting():
                 if number == 0:
                     self.journal.strike(migration)
                     self.recording.unapplied((migration.app_label, migration.name))
@@ -78,7 +77,7 @@ class Stepper:
             return
 
         def note(number: int) -> None:
-            with transaction.atomic(self.journal.connection.alias):
+            with self.journal.noting():
                 if number == 0:
                     self.journal.strike(migration)
                 else:

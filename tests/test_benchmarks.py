@@ -6,8 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.db import connections
 
+from benchmarks.__main__ import crowded, stalled
+from benchmarks.migrators import Crowd, crowds, migrators
 from benchmarks.project import Project
+from benchmarks.stall import Way, stall, ways
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -67,3 +71,23 @@ def test_run_of_a_backfill():
         ("Backfill", "60"),
         ("iterator, save()", "60"),
     ]
+
+
+def test_run_of_migrators(tmp_path):
+    path = tmp_path / "db.sqlite3"
+    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path)}
+    crowd = next(each for each in crowds(2) if each.name == "2 --migration-lock")
+    migrators(tmp_path / "project", database, [crowd], rounds=1, pending=2)
+    row = crowded(crowd, Crowd("1 Django", ["migrate"], 1, elapsed=[1.0]))
+    assert re.search(r"^  2 --migration-lock .*x +0/2 +2$", row)
+
+
+@pytest.mark.databases("postgresql")
+def test_run_of_a_stall(tmp_path, database):
+    settings = {"ENGINE", "NAME", "HOST", "PORT", "USER", "PASSWORD"}
+    known = connections[database].settings_dict
+    database = {name: known[name] for name in settings & known.keys()}
+    *_, way = ways()
+    stall(tmp_path / "project", database, [way], idle=0.2, rounds=1)
+    row = stalled(way, Way("Django", reads=[1.0], writes=[1.0]))
+    assert re.search(r"^  --lock-timeout +\S+ ms +\S+ ms +\S+ s +\S+x$", row)

@@ -42,6 +42,7 @@ ADAPTERS = (
     "backends",
     "databases",
     "history",
+    "tables",
     "ledger",
     "consoles",
     "progress",

@@ -6,10 +6,11 @@ import functools
 from typing import Any
 
 from django.apps.registry import Apps
-from django.db import DatabaseError, models
+from django.db import models
 from django.utils.timezone import now
 
 from syzygy_like.operations.batches import Batch
+from syzygy_like.tables import Table
 
 TABLE = "syzygy_like_backfill"
 
@@ -52,24 +53,17 @@ class Bookmark:
 
     def __init__(self, editor: Any, app_label: str, model: Any, operation: str):
         self.editor = editor
+        self.table = Table(editor.connection, entry_class())
         self.model = model
         self.app_label = app_label
         self.operation = operation
         self.entry: Any = None
 
-    @property
-    def _entries(self) -> Any:
-        return entry_class().objects.using(self.editor.connection.alias)
-
-    @functools.cached_property
-    def _table_is_there(self) -> bool:
-        return TABLE in self.editor.connection.introspection.table_names()
-
     def read(self) -> bool:
         """Read how far the backfill is; tell whether it is under way."""
-        if not self._table_is_there:
+        if not self.table.is_there:
             return False
-        mine = self._entries.filter(app=self.app_label, operation=self.operation)
+        mine = self.table.rows.filter(app=self.app_label, operation=self.operation)
         self.entry = mine.first()
         return self.entry is not None
 
@@ -92,22 +86,12 @@ class Bookmark:
 
     def begin(self, done: Any) -> None:
         """Note that a backfill is under way."""
-        self._open()
+        self.table.make(self.editor)
         name = self.model._meta.object_name
         defaults = {"model": name, "done": self._text(done)}
-        self.entry, _ = self._entries.get_or_create(
+        self.entry, _ = self.table.rows.get_or_create(
             app=self.app_label, operation=self.operation, defaults=defaults
         )
-
-    def _open(self) -> None:
-        if self._table_is_there:
-            return
-        try:
-            self.editor.create_model(entry_class())
-        except DatabaseError:  # another run may have been faster
-            if TABLE not in self.editor.connection.introspection.table_names():
-                raise
-        self._table_is_there = True
 
     def move(self, batch: Batch) -> bool:
         """
@@ -116,7 +100,7 @@ class Bookmark:
         False is returned if another run has gone on from here. If it is about to, this
         one waits for it: the entry is locked until the transaction ends.
         """
-        mine = self._entries.filter(pk=self.entry.pk, batches=self.entry.batches)
+        mine = self.table.rows.filter(pk=self.entry.pk, batches=self.entry.batches)
         moved = mine.update(
             done=self._text(batch.done),
             batches=self.entry.batches + 1,
@@ -128,7 +112,6 @@ class Bookmark:
         """Note that a backfill is at its end, if it was begun."""
         if not self.read():
             return
-        self._entries.filter(pk=self.entry.pk).delete()
-        if not self._entries.exists():
-            self.editor.delete_model(entry_class())
-            self._table_is_there = False
+        self.table.rows.filter(pk=self.entry.pk).delete()
+        if not self.table.rows.exists():
+            self.table.drop(self.editor)
