@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
@@ -10,6 +11,35 @@ from django.db.migrations import Migration
 
 T = TypeVar("T")
 Plan = list[tuple[Migration, bool]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """
+    Of statements, in seconds; None or 0 where there is none.
+
+    ``retries`` is how many times to try again what could not have a lock.
+    ``required`` tells whether somebody asked for this run, so that a database which
+    knows no limits is an error; the settings may be shared with such databases.
+    """
+
+    lock_timeout: float | None = None
+    retries: int = 0
+    statement_timeout: float | None = None
+    required: bool = False
+
+    @property
+    def are_given(self) -> bool:
+        return bool(self.lock_timeout or self.statement_timeout)
+
+
+@dataclasses.dataclass(frozen=True)
+class Quorum:
+    """How many parties have to arrive, who this one is, how long it waits (seconds)."""
+
+    size: int
+    party: str
+    timeout: float
 
 
 class Patience(Protocol):

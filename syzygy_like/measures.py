@@ -11,8 +11,7 @@ from django.core.management.base import CommandError
 
 from syzygy_like import conf, durations
 from syzygy_like.arguments import RETRIES, spelled
-from syzygy_like.quorum import Quorum
-from syzygy_like.timeouts import Limits
+from syzygy_like.guard import Limits, Quorum
 
 # How long to wait by default, in seconds.
 LOCK_WAIT = 600.0

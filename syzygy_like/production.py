@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -13,12 +13,12 @@ from syzygy_like import consoles
 from syzygy_like.guard import Guard, Plan
 from syzygy_like.locking import Hold, one_at_a_time
 from syzygy_like.measures import Measures, measures
-from syzygy_like.messages import production as messages
-from syzygy_like.quorum import Agenda, joined
-from syzygy_like.rollout import wait_for_rollout
 from syzygy_like.staged import StagedMigrate
 from syzygy_like.stages import Stage
-from syzygy_like.timeouts import Patient
+
+# What only some runs need is imported where they do: it takes time.
+if TYPE_CHECKING:
+    from syzygy_like.quorum import Agenda
 
 # Options by which what is applied may differ.
 AGREED = (
@@ -44,7 +44,10 @@ class Production(Guard):
         self.options = options
         self.alias: str = options["database"]
         self.measures: Measures = measures(options)
-        self.patience = Patient(self.measures.limits, self.tell)
+        if self.measures.limits.are_given:
+            from syzygy_like.timeouts import Patient
+
+            self.patience = Patient(self.measures.limits, self.tell)
         self.rolls_back = self.measures.rolls_back
         self.accepts_irreversible = self.measures.accepts_irreversible
         self.hold = Hold()
@@ -66,7 +69,11 @@ class Production(Guard):
         try:
             with consoles.using(self.command, self.options["verbosity"]):
                 yield
-        except tuple(messages.ERRORS) as error:
+        except Exception as error:
+            from syzygy_like.messages import production as messages
+
+            if not isinstance(error, tuple(messages.ERRORS)):
+                raise
             raise CommandError(messages.failed(error)) from error
 
     def _met(
@@ -76,6 +83,9 @@ class Production(Guard):
         quorum = self.measures.quorum
         if quorum is None:
             return contextlib.nullcontext(False)
+        from syzygy_like.messages import production as messages
+        from syzygy_like.quorum import joined
+
         look = functools.partial(self._agenda, handle)
         return joined(quorum, self.alias, look, messages.reason, self.tell)
 
@@ -107,6 +117,8 @@ class Production(Guard):
     def tell(self, event: Any) -> None:
         """Print what happens, where people want to know."""
         if self.options["verbosity"] >= 1:
+            from syzygy_like.messages import production as messages
+
             stdout = self.command.stdout
             if self.is_mid_line:
                 stdout.write()
@@ -116,6 +128,8 @@ class Production(Guard):
 
     def before_all(self, plan: Plan) -> None:
         if self.measures.rollout_wait is not None:
+            from syzygy_like.rollout import wait_for_rollout
+
             wait_for_rollout(self.alias, self.measures.rollout_wait, self.tell)
 
     def before_each(self) -> None:

@@ -27,12 +27,22 @@ from syzygy_like.failures import MigrationFailedError, RolledBackError
 from syzygy_like.guard import Guard
 from syzygy_like.history import BrokenMigrationError, UnloadableError, loading
 from syzygy_like.ledger import ConcurrentRunError
-from syzygy_like.messages import deploys, failing, plans, settings
+from syzygy_like.messages import deploys, plans, settings
 from syzygy_like.placements import Placement, StagedPlan
 from syzygy_like.previews import statements
 from syzygy_like.resolver import InvalidStageError
 from syzygy_like.rows import LostRowsError
 from syzygy_like.stages import Stage
+
+
+def _failed(error: MigrationFailedError | RolledBackError) -> str:
+    # Imported here, for it has what only a run needs that fails.
+    from syzygy_like.messages import failing
+
+    if isinstance(error, RolledBackError):
+        return failing.rolled_back(error)
+    return failing.failed(error.migration, error.error, error.is_whole)
+
 
 # How to say what went wrong, by what is raised.
 MESSAGES: dict[type[Exception], Callable[[Any], str]] = {
@@ -49,10 +59,8 @@ MESSAGES: dict[type[Exception], Callable[[Any], str]] = {
     InvalidMigrationPlan: lambda error: str(error.args[0]),
     InvalidStageError: settings.invalid_stage,
     NoHalvesError: deploys.endless,
-    RolledBackError: failing.rolled_back,
-    MigrationFailedError: lambda error: failing.failed(
-        error.migration, error.error, error.is_whole
-    ),
+    MigrationFailedError: _failed,
+    RolledBackError: _failed,
     UnloadableError: settings.unloadable,
     InvalidSettingError: settings.invalid_setting,
     Error: plans.refused,

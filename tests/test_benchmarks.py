@@ -12,6 +12,7 @@ from benchmarks.__main__ import crowded, stalled
 from benchmarks.migrators import Crowd, crowds, migrators
 from benchmarks.project import Project
 from benchmarks.stall import Way, stall, ways
+from demo.databases import DATABASES
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -74,10 +75,9 @@ def test_run_of_a_backfill():
 
 
 def test_run_of_migrators(tmp_path):
-    path = tmp_path / "db.sqlite3"
-    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path)}
     crowd = next(each for each in crowds(2) if each.name == "2 --migration-lock")
-    migrators(tmp_path / "project", database, [crowd], rounds=1, pending=2)
+    with DATABASES["sqlite"](tmp_path, False) as database:
+        migrators(tmp_path / "project", database, [crowd], rounds=1, pending=2)
     row = crowded(crowd, Crowd("1 Django", ["migrate"], 1, elapsed=[1.0]))
     assert re.search(r"^  2 --migration-lock .*x +0/2 +2$", row)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -223,3 +224,22 @@ def test_a_plain_migrate_imports_none_of_the_machinery():
         "syzygy_like.management.commands.migrate",
         "syzygy_like.stages",
     }, run.stderr
+
+
+def test_a_staged_run_imports_only_what_it_was_asked_for():
+    code = (
+        "import sys, syzygy_like.production\n"
+        "names = [name for name in sys.modules if 'syzygy_like.' in name]\n"
+        "print(*{name.split('.')[1] for name in names})\n"
+    )
+    environ = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=PACKAGE.parent,
+        env=environ,
+    )
+    imported = set(run.stdout.split())
+    assert "staged" in imported, run.stderr
+    assert not imported & {"quorum", "timeouts", "rollout", "operations", "rehearsal"}

@@ -12,7 +12,7 @@ from syzygy_like.locking.locks import Holder, Lock
 
 # Between two tries, in seconds: what it begins with, and what it grows to.
 PAUSE = 0.1
-LONGEST_PAUSE = 1.0
+LONGEST_PAUSE = 0.4
 # After how many seconds to say again what is waited for.
 REMINDER = 30.0
 

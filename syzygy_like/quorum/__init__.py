@@ -9,7 +9,6 @@ docs/how-to/several-clusters.rst.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 import secrets
@@ -18,6 +17,7 @@ from typing import Any
 
 from django.db import connections
 
+from syzygy_like.guard import Quorum
 from syzygy_like.quorum.attendance import Attendance
 from syzygy_like.quorum.errors import (
     CacheFault,
@@ -62,15 +62,6 @@ __all__ = [
 
 # What parties have to agree on to apply it once, None if there is nothing to apply.
 Agenda = Sequence[Any] | None
-
-
-@dataclasses.dataclass(frozen=True)
-class Quorum:
-    """How many parties have to arrive, who this one is, how long it waits (seconds)."""
-
-    size: int
-    party: str
-    timeout: float
 
 
 @contextlib.contextmanager

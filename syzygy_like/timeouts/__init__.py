@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from syzygy_like.guard import Limits
 from syzygy_like.timeouts.blockers import Blocker
 from syzygy_like.timeouts.errors import (
     LimitError,
@@ -11,7 +12,6 @@ from syzygy_like.timeouts.errors import (
 )
 from syzygy_like.timeouts.events import Retry, Unlimited
 from syzygy_like.timeouts.exemptions import exempt
-from syzygy_like.timeouts.limits import Limits
 from syzygy_like.timeouts.patience import Patient
 
 __all__ = [

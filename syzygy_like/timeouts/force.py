@@ -11,12 +11,12 @@ from typing import Any
 from django.db import Error
 from django.db.backends.signals import connection_created
 
+from syzygy_like.guard import Limits
 from syzygy_like.timeouts.blockers import shortened
 from syzygy_like.timeouts.dialects import Dialect, Values
 from syzygy_like.timeouts.events import Unlimited
 from syzygy_like.timeouts.exemptions import Exemption, exemption
 from syzygy_like.timeouts.failures import failure
-from syzygy_like.timeouts.limits import Limits
 from syzygy_like.timeouts.watching import Running
 
 OFF = 0

@@ -6,11 +6,10 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from syzygy_like.guard import NoPatience
+from syzygy_like.guard import Limits, NoPatience
 from syzygy_like.timeouts.dialects import DIALECTS, dialect
 from syzygy_like.timeouts.errors import NoLimitsError
 from syzygy_like.timeouts.force import Force
-from syzygy_like.timeouts.limits import Limits
 from syzygy_like.timeouts.trials import Trial
 from syzygy_like.timeouts.watching import Watcher, watching
 

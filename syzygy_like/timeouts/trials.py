@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from syzygy_like.guard import Limits
 from syzygy_like.signals import migration_retried
 from syzygy_like.timeouts.blockers import shortened
 from syzygy_like.timeouts.dialects import dialect
@@ -14,7 +15,6 @@ from syzygy_like.timeouts.errors import LockTimeoutError, StatementTimeoutError
 from syzygy_like.timeouts.events import Retry
 from syzygy_like.timeouts.failures import Failure, failure
 from syzygy_like.timeouts.force import Force
-from syzygy_like.timeouts.limits import Limits
 from syzygy_like.timeouts.watching import Running
 
 # How many seconds to wait at most before the first retry, and before any.
