@@ -16,7 +16,7 @@ from syzygy_like.crossing import Extent, Portion
 from syzygy_like.crossing.portions import Historical
 from syzygy_like.guard import Guard
 from syzygy_like.indexes import Clearing
-from syzygy_like.repeating import forgiving, restore
+from syzygy_like.repeating import forgiving, restore, tolerate
 
 # What leaves a database as it was.
 READS = ("SELECT", "SET", "SHOW", "PRAGMA", "EXPLAIN", "SAVEPOINT", "RELEASE")
@@ -70,7 +70,7 @@ class Carrier:
                 state = single.mutate_state(state, preserve=False)
                 continue
             noted = functools.partial(note, number + 1)
-            state = self._step(single, single.apply, state, noted, number == done)
+            state = self._step(single, state, noted, number == done)
         return state
 
     def backwards(
@@ -91,23 +91,22 @@ class Carrier:
             noted = functools.partial(note, 0)
             return self._whole(portion, portion.unapply, state, claim, noted)
         claim()
-        count = len(portion.operations)
-        if done is None or not count:
-            note(count)
-        # Only what an earlier run was at may be undone already.
-        first_doubt = count if done is None else done - 1
+        operations, count = portion.operations, len(portion.operations)
+        is_fresh = done is None
         done = count if done is None else done
+        # An operation that is noted within its transaction, and is not, did nothing.
+        parts = [part_of(portion, each) for each in operations]
+        is_next = done < count and not self.is_noted_within(parts[done])
+        if not is_next:
+            note(done)
         states = [state]
-        for operation in portion.operations:
-            single = part_of(portion, operation)
+        for single in parts:
             states.append(single.mutate_state(states[-1], preserve=True))
-        for number in reversed(range(min(done + 1, count))):
-            single = part_of(portion, portion.operations[number])
-            if number == done and self.is_noted_within(single):
-                continue  # it is noted if it is carried out
+        for number in reversed(range(done + is_next)):
             noted = functools.partial(note, number)
-            repeated = number >= first_doubt
-            self._step(single, single.unapply, states[number], noted, repeated)
+            # Only what an earlier run was at may be undone already.
+            repeated = not is_fresh and number >= done - 1
+            self._step(parts[number], states[number], noted, repeated, backwards=True)
         return state
 
     def is_in_one(self, portion: Migration) -> bool:
@@ -116,7 +115,7 @@ class Carrier:
 
     def is_noted_within(self, single: Portion) -> bool:
         """Tell whether an operation is noted in a transaction that it is made in."""
-        is_schema = getattr(single.operations[0], "category", None) in SCHEMA
+        is_schema = changes_schema(single)
         # No change of a schema refuses a transaction there, nor could it be told from
         # an error that it is made already.
         return is_in_transaction(single) or (
@@ -143,13 +142,15 @@ class Carrier:
     def _step(
         self,
         single: Portion,
-        move: Move,
         state: ProjectState,
         noted: Callable[[], None],
         repeated: bool,
+        backwards: bool = False,
     ) -> ProjectState:
         """Carry out one operation; what is ``repeated`` may find itself done."""
         statements = Statements()
+        move = single.unapply if backwards else single.apply
+        is_schema = changes_schema(single)
         as_one = self.is_noted_within(single)
 
         def attempt() -> ProjectState:
@@ -157,23 +158,25 @@ class Carrier:
             with self._watched(statements, forgives):
                 # SQLite's has to come before the transaction.
                 with self.connection.schema_editor(atomic=single.atomic) as editor:
+                    if forgives:
+                        tolerate(editor)
                     if not as_one:
                         after = move(state.clone(), editor)
-                        if forgives:
-                            restore(editor, single, state, after)
                     else:
                         with transaction.atomic(self.connection.alias):
-                            after = move(state.clone(), editor)
+                            with without_savepoints(editor):
+                                after = move(state.clone(), editor)
                             complete(editor)
                             noted()
+                if forgives and is_schema:
+                    there = single.mutate_state(state, preserve=True)
+                    restore(self.connection, there if backwards else state, after)
                 if not as_one:
                     noted()
             return after
 
         def is_safe() -> bool:
-            operation: Any = single.operations[0]
-            is_schema = getattr(operation, "category", None) in SCHEMA
-            resumes = getattr(operation, "resumes", False) is True
+            resumes = getattr(single.operations[0], "resumes", False) is True
             return is_schema or resumes or as_one or not statements.wrote
 
         return self._patiently(single, attempt, is_safe)
@@ -211,6 +214,20 @@ class Statements:
         return found
 
 
+@contextlib.contextmanager
+def without_savepoints(editor: Any) -> Iterator[None]:
+    """
+    Tell operations that they are in a transaction already.
+
+    They would make a savepoint, and MySQL forgets it if a schema is changed.
+    """
+    editor.atomic_migration = True
+    try:
+        yield
+    finally:
+        editor.atomic_migration = False
+
+
 def complete(editor: Any) -> None:
     """Execute what a schema editor has put off until its end."""
     while editor.deferred_sql:
@@ -220,6 +237,11 @@ def complete(editor: Any) -> None:
 def part_of(portion: Portion, operation: Operation) -> Portion:
     """Return a portion with a single operation."""
     return Portion(portion.migration, Extent.WHOLE, [operation])
+
+
+def changes_schema(single: Portion) -> bool:
+    """Tell whether an operation does to the schema what it does to the state."""
+    return getattr(single.operations[0], "category", None) in SCHEMA
 
 
 def is_in_transaction(single: Portion) -> bool:

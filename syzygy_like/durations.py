@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import math
 import re
 from typing import Any
 
+# What PostgreSQL can have as a timeout, in milliseconds, as an integer of 32 bits.
+LONGEST = (2**31 - 1) / 1000
 UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h)?")
 
@@ -16,7 +17,8 @@ def seconds(value: Any) -> float:
     Return a length of time in seconds.
 
     It is a ``timedelta``, a number of seconds, or a text such as "500ms", "2s",
-    "1.5min" or "1h"; without a unit it is in seconds. Raises ValueError.
+    "1.5min" or "1h"; without a unit it is in seconds. Raises ValueError, also for what
+    is longer than 24 days.
     """
     if isinstance(value, datetime.timedelta):
         value = value.total_seconds()
@@ -26,7 +28,7 @@ def seconds(value: Any) -> float:
             raise ValueError(value)
         value = float(match[1]) * UNITS[match[2] or "s"]
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value < 0:
+    if not is_number or not 0 <= value <= LONGEST:
         raise ValueError(value)
     return float(value)
 

@@ -15,7 +15,7 @@ class MigrationFailedError(Exception):
     ``is_whole`` tells whether nothing of it is left in the database.
     """
 
-    def __init__(self, migration: Migration, error: Exception, is_whole: bool):
+    def __init__(self, migration: Migration, error: BaseException, is_whole: bool):
         super().__init__(migration, error, is_whole)
         self.migration = migration
         self.error = error

@@ -41,20 +41,37 @@ def measures(options: dict[str, Any]) -> Measures:
     wait = _time(options, "migration_lock_wait", conf.LOCK_WAIT, LOCK_WAIT)
     return Measures(
         lock_wait=wait if locks is not False else None,
-        limits=Limits(
-            _time(options, "lock_timeout", conf.LOCK_TIMEOUT),
-            _number(options, "lock_retries", conf.LOCK_RETRIES, RETRIES),
-            _time(options, "statement_timeout", conf.STATEMENT_TIMEOUT),
-            required=any(
-                options.get(each) is not None
-                for each in ("lock_timeout", "statement_timeout")
-            ),
-        ),
+        limits=_limits(options),
         quorum=_quorum(options),
         rollout_wait=_time(options, "wait_for_rollout"),
         rolls_back=bool(options.get("rollback_on_failure")),
         accepts_irreversible=bool(options.get("allow_irreversible")),
     )
+
+
+def _limits(options: dict[str, Any]) -> Limits:
+    limits = Limits(
+        _time(options, "lock_timeout", conf.LOCK_TIMEOUT),
+        _number(options, "lock_retries", conf.LOCK_RETRIES, RETRIES),
+        _time(options, "statement_timeout", conf.STATEMENT_TIMEOUT),
+        required=any(
+            options.get(each) is not None
+            for each in ("lock_timeout", "statement_timeout")
+        ),
+    )
+    lock, statement = limits.lock_timeout, limits.statement_timeout
+    if lock and statement and statement <= lock:
+        raise CommandError(
+            "A statement timeout that is not longer than the lock timeout leaves none "
+            "of that: make it longer, or leave one of them out.",
+            returncode=2,
+        )
+    if options.get("lock_retries") is not None and not limits.are_given:
+        raise CommandError(
+            "--lock-retries goes with --lock-timeout or --statement-timeout.",
+            returncode=2,
+        )
+    return limits
 
 
 def _quorum(options: dict[str, Any]) -> Quorum | None:
@@ -65,8 +82,13 @@ def _quorum(options: dict[str, Any]) -> Quorum | None:
         raise CommandError(
             "--quorum takes a number of parties, 1 or more.", returncode=2
         )
+    party = socket.gethostname()
+    if options.get("party") is not None:
+        party = str(options["party"]).strip()
+    if not party or not party.isprintable():
+        raise CommandError("--party takes a name of one line.", returncode=2)
     timeout = _time(options, "quorum_timeout", default=QUORUM_TIMEOUT)
-    return Quorum(size, options.get("party") or socket.gethostname(), timeout or 0.0)
+    return Quorum(size, party, timeout or 0.0)
 
 
 def _time(

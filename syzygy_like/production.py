@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 
 from syzygy_like import consoles
+from syzygy_like.conf.validity import invalid_values
 from syzygy_like.guard import Guard, Plan
 from syzygy_like.locking import Hold, one_at_a_time
 from syzygy_like.measures import Measures, measures
+from syzygy_like.messages.settings import invalid_setting, setting_hint
 from syzygy_like.staged import StagedMigrate
 from syzygy_like.stages import Stage
 
@@ -31,6 +33,9 @@ AGREED = (
     "run_syncdb",
     "skip_blocked",
 )
+
+
+INTERRUPTED = "Interrupted. What was applied stays applied; run it again to go on."
 
 
 class Production(Guard):
@@ -69,6 +74,8 @@ class Production(Guard):
         try:
             with consoles.using(self.command, self.options["verbosity"]):
                 yield
+        except KeyboardInterrupt as error:
+            raise CommandError(INTERRUPTED, returncode=130) from error
         except Exception as error:
             from syzygy_like.messages import production as messages
 
@@ -144,6 +151,8 @@ def run(
     handle: Callable[..., Any],
 ) -> None:
     """Run a migrate command; one that only looks needs no looking after."""
+    for problem in invalid_values():
+        raise CommandError(f"{invalid_setting(problem)} {setting_hint(problem)}")
     production = Production(command, stage, options)
     if options["plan"] or options["check_unapplied"]:
         StagedMigrate(command, stage, options).run(handle)

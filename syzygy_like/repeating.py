@@ -7,14 +7,13 @@ What is done already is passed over, what was lost on the way is made good.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from django.db import DatabaseError, models
-from django.db.migrations import Migration
+from django.db import DatabaseError, models, router
 from django.db.migrations.state import ProjectState
 
-from syzygy_like.release.halves import is_constrained
 from syzygy_like.schema import ModelKey
 
 # What a database says of a change that is made already, by the first word of the
@@ -34,6 +33,7 @@ GONE = {
     "42704",  # undefined object
     1054,  # unknown column
     1091,  # cannot drop what is not there
+    1176,  # no such index
     3821,  # check constraint is not there
 }
 NO_TABLE = {
@@ -74,58 +74,108 @@ def is_done(error: DatabaseError, sql: Any) -> bool:
     return bool(done) and (duplicate or not codes.isdisjoint(done))
 
 
-def restore(
-    editor: Any, single: Migration, state: ProjectState, reached: ProjectState
-) -> None:
+def tolerate(editor: Any) -> None:
     """
-    Add the foreign keys that are not in the database, but on both sides of a migration.
+    Have a schema editor take away what is unique together only where it still is.
 
-    It has led from or to ``state``; ``reached`` is where a schema editor is by now.
-    Django adds a constraint again that it has dropped to alter a field. Where a run
-    that broke off has dropped it, Django does not.
+    It looks for the constraint, and raises where there is none.
     """
-    if not editor.connection.features.supports_foreign_keys:
+    for name, kind in (("unique", "unique"), ("index", "index")):
+        method = f"alter_{name}_together"
+        alter = functools.partial(_alter_together, getattr(editor, method), kind)
+        setattr(editor, method, functools.partial(alter, editor.connection))
+
+
+def _alter_together(
+    alter: Callable[..., None],
+    kind: str,
+    connection: Any,
+    model: Any,
+    old: Any,
+    new: Any,
+) -> None:
+    there = [
+        each["columns"]
+        for each in _constraints(connection, model._meta.db_table)
+        if each[kind] and not each["primary_key"]
+    ]
+
+    def columns(fields: Iterable[str]) -> list[str]:
+        return [model._meta.get_field(name).column for name in fields]
+
+    alter(model, {each for each in old if columns(each) in there}, new)
+
+
+def restore(connection: Any, before: ProjectState, reached: ProjectState) -> None:
+    """
+    Add the foreign keys that an operation should have left, and that are not there.
+
+    It has led from a state to the one that is ``reached``. Django drops constraints to
+    alter a field, or one that is referred to, and adds them again; where a run that
+    broke off has dropped one, it does not.
+    """
+    if not connection.features.supports_foreign_keys:
         return
-    other = single.mutate_state(state, preserve=True)
-    for key, name in _altered(state, other):
-        model = reached.apps.get_model(*key)
-        if not model._meta.can_migrate(editor.connection):
-            continue
-        for each in _foreign_keys(model._meta.get_field(name)):
-            if not _is_there(editor.connection, each):
-                loose = copy.copy(each)
+    with connection.schema_editor() as editor:
+        for field in _foreign_keys(before, reached):
+            if _may_be_altered(connection, field) and not _is_there(connection, field):
+                loose = copy.copy(field)
                 loose.db_constraint = False
-                editor.alter_field(each.model, loose, each)
+                editor.alter_field(field.model, loose, field)
+
+
+def _foreign_keys(before: ProjectState, reached: ProjectState) -> Iterator[Any]:
+    """Yield the keys that are altered, and those that refer to what is."""
+    for key, name in _altered(before, reached):
+        model = reached.apps.get_model(*key)
+        field = model._meta.get_field(name)
+        if field.many_to_many and field.remote_field.through._meta.auto_created:
+            yield from _enforced(field.remote_field.through._meta.local_fields)
+        yield from _enforced([field])
+        relations = model._meta.get_fields(include_hidden=True)
+        incoming = [
+            relation.field
+            for relation in relations
+            if isinstance(relation, models.ManyToOneRel)
+        ]
+        yield from (each for each in _enforced(incoming) if each.target_field == field)
 
 
 def _altered(
-    before: ProjectState, after: ProjectState
+    before: ProjectState, reached: ProjectState
 ) -> Iterator[tuple[ModelKey, str]]:
-    """Yield the relations that differ, and that the database enforces on both sides."""
-    for key in before.models.keys() & after.models.keys():
-        old, new = before.models[key].fields, after.models[key].fields
-        for name in old.keys() & new.keys():
-            pair = (old[name], new[name])
-            if pair[0] is not pair[1] and all(map(is_constrained, pair)):
+    """Yield the fields of a state that are others than in the one before."""
+    for key, model in reached.models.items():
+        was = before.models[key].fields if key in before.models else {}
+        for name, field in model.fields.items():
+            if was.get(name) is not field:
                 yield key, name
 
 
-def _foreign_keys(field: Any) -> Iterator[Any]:
-    """Yield the foreign keys that a relation is made of."""
-    if not field.many_to_many:
-        yield field
-        return
-    for each in field.remote_field.through._meta.local_fields:
-        if isinstance(each, models.ForeignKey):
+def _enforced(fields: Iterable[Any]) -> Iterator[Any]:
+    """Yield the foreign keys that the database enforces."""
+    for each in fields:
+        if isinstance(each, models.ForeignKey) and each.db_constraint:  # type: ignore[attr-defined]
             yield each
+
+
+def _may_be_altered(connection: Any, field: Any) -> bool:
+    """Tell whether the table of a field is one that migrations alter here."""
+    model = field.model
+    is_managed = model._meta.can_migrate(connection)
+    return is_managed and router.allow_migrate_model(connection.alias, model)
 
 
 def _is_there(connection: Any, field: Any) -> bool:
     """Tell whether the constraint of a foreign key is in the database."""
-    table = field.model._meta.db_table
-    with connection.cursor() as cursor:
-        found = connection.introspection.get_constraints(cursor, table)
     return any(
         each["foreign_key"] and each["columns"] == [field.column]
-        for each in found.values()
+        for each in _constraints(connection, field.model._meta.db_table)
     )
+
+
+def _constraints(connection: Any, table: str) -> list[dict[str, Any]]:
+    """Return the constraints and indexes of a table, as Django describes them."""
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, table)
+    return list(found.values())

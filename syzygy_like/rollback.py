@@ -21,7 +21,8 @@ from syzygy_like.ledger import Ledger
 from syzygy_like.rows import with_rows
 from syzygy_like.runs import Backwards, Homeward
 
-Undo = Callable[[], None]
+# It may return False, if there was nothing to be undone.
+Undo = Callable[[], Any]
 
 
 class Rollback:
@@ -63,16 +64,18 @@ class Rollback:
         carried = tuple(each for each, _ in undoings)
         if carried:
             self.executor.staging.guard.tell(RollingBack(carried))
+        done = []
         for number, (migration, undo) in enumerate(undoings):
             try:
                 refuse_irreversible(migration)
-                undo()
+                if undo() is not False:
+                    done.append(migration)
             except Exception as error:
                 obstacle = getattr(error, "error", error)
-                done, kept = carried[:number], carried[number:]
+                kept = carried[number:]
                 raise RolledBackError(failure, done, kept, obstacle) from failure
         self.executor.stepper.end()
-        raise RolledBackError(failure, carried) from failure
+        raise RolledBackError(failure, done) from failure
 
     def leg_back(self, leg: Leg) -> None:
         """Undo a leg that precedes the roll-out, as giving up the deploy does."""

@@ -70,11 +70,15 @@ class Stepper:
 
         return self._carry(self.carrier.backwards, migration, state, note, True)
 
-    def take_back(self, migration: Migration, state: ProjectState) -> None:
-        """Undo what is carried out of a migration that failed, as ``unapply`` does."""
+    def take_back(self, migration: Migration, state: ProjectState) -> bool:
+        """
+        Undo what is carried out of a migration that failed, as ``unapply`` does.
+
+        Returns whether there was anything.
+        """
         done = self.journal.done(migration, backwards=False)
         if done is None:
-            return
+            return False
 
         def note(number: int) -> None:
             with self.journal.noting():
@@ -85,6 +89,7 @@ class Stepper:
 
         portion = Portion(migration, Extent.WHOLE, migration.operations)
         self.carrier.backwards(portion, state, done, lambda: None, note)
+        return bool(done)
 
     def end(self) -> None:
         """Leave nothing behind that is not needed."""
@@ -100,7 +105,7 @@ class Stepper:
     ) -> ProjectState:
         portion = Portion(migration, Extent.WHOLE, migration.operations)
         done = self.journal.done(migration, backwards)
-        if done is not None:
+        if done:
             self.guard.tell(Resumed(portion, backwards, done))
         if not self.carrier.is_in_one(portion):
             self.journal.open()

@@ -166,6 +166,7 @@ class Parties:
         try:
             attendance.INTERVAL, attendance.SILENCE = INTERVAL, self.silence
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             with output.open("w", buffering=1) as out:
                 code = self._call(out, arguments, options)
         finally:
@@ -179,6 +180,8 @@ class Parties:
         except CommandError as error:
             out.write(f"CommandError: {error}\n")
             return error.returncode
+        except SystemExit as error:
+            return int(error.code)
         except BaseException as error:
             out.write(f"{type(error).__name__}: {error}\n")
             return 130 if isinstance(error, KeyboardInterrupt) else 71

@@ -18,6 +18,7 @@ from django.db import (
     migrations,
     models,
 )
+from django.db.migrations import Migration
 from django.db.migrations import operations as django_operations
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.executor import MigrationExecutor
@@ -278,6 +279,13 @@ CATEGORIES = {
     "RunPython": OperationCategory.PYTHON,
     "RunSQL": OperationCategory.SQL,
 }
+
+
+def test_operations_make_no_savepoint_in_a_migration_that_is_atomic():
+    """``BaseDatabaseSchemaEditor.atomic_migration``, which Migration.apply() asks."""
+    for method in (Migration.apply, Migration.unapply):
+        source = inspect.getsource(method)
+        assert "if not schema_editor.atomic_migration and atomic_operation:" in source
 
 
 @pytest.mark.databases("sqlite")

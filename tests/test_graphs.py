@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from syzygy_like import Stage, ledger
 from syzygy_like.conflicts import Conflict, DeployUnderWayError
 from syzygy_like.executor import StagedExecutor
+from syzygy_like.guard import Guard
 from syzygy_like.history import full_plan
 from tests.projects import applied, migration, physical
 from tests.releases import releases
@@ -128,6 +129,7 @@ def graphs(draw: Draw) -> dict[tuple[str, str], Any]:
 class Staging:
     """Applies what is ready, whatever is blocked."""
 
+    guard = Guard()
     aborts = fakes = fake_initial = prunes = targeted = False
     bridge = None
 

@@ -46,6 +46,7 @@ ADAPTERS = (
     "tables",
     "ledger",
     "consoles",
+    "interrupts",
     "progress",
     "guard",
     "journal",

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 from django.core.management.base import CommandError
 from django.db import connections, migrations, models
 
+from syzygy_like.interrupts import TERMINATION
+from syzygy_like.locking.vendors import database_name
 from syzygy_like.quorum import Quorum, joined
 from syzygy_like.quorum.meeting import Meetings
-from syzygy_like.quorum.tables import TABLE
+from syzygy_like.quorum.tables import SUFFIX, TABLE
 from tests.orders import add, ledger, refused, remove, started
 from tests.parties import (
     SHORT_SILENCE,
@@ -154,13 +157,32 @@ def test_a_vote_is_withdrawn_if_the_others_do_not_come(parties, database):
 
 
 @on_postgresql
-def test_a_vote_is_withdrawn_if_the_party_is_stopped(parties, database):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_vote_is_withdrawn_if_the_party_is_stopped(parties, database, number):
     first, second = parties.start("a"), parties.start("b")
-    first.says("2 of 3.")
-    second.signal(signal.SIGINT)
-    assert second.ends() == 130
+    for each in first, second:
+        each.says("2 of 3.")
+    second.signal(number)
+    second.signal(number)  # as some do, though it comes as one if it is quick
+    assert second.ends() == 128 + number
     first.says("Party b has left: 1 of 3.")
     assert members(database) == ["a"]
+
+
+@on_postgresql
+def test_who_leads_is_terminated_as_any_other_process(parties, database):
+    parties.write("first()\nwait_to_go_on()")
+    leader = parties.start("a", quorum=1)
+    assert wait_until(lambda: parties.times)
+    leader.signal(signal.SIGTERM)
+    assert leader.ends() == -signal.SIGTERM
+
+
+@on_postgresql
+def test_a_process_handles_signals_as_before_when_it_has_waited(parties, database):
+    handlers = {each: signal.getsignal(each) for each in TERMINATION}
+    parties.project.migrate("--quorum=1", database=database)
+    assert {each: signal.getsignal(each) for each in TERMINATION} == handlers
 
 
 def test_a_party_that_is_started_again_votes_once(parties, database):
@@ -362,6 +384,19 @@ def test_a_place_that_is_refused_is_named(parties, database):
         table._execute("UPDATE {table} SET {text} = %s", "?")
     with pytest.raises(CommandError, match="cannot meet in the database 'postgresql'"):
         parties.project.migrate("--quorum=1", database=database)
+
+
+@pytest.mark.databases("sqlite")
+def test_a_file_that_cannot_be_used_is_named(parties, database):
+    file = Path(f"{database_name(connections[database])}{SUFFIX}")
+    file.mkdir()
+    try:
+        with pytest.raises(CommandError) as caught:
+            parties.project.migrate("--quorum=1", database=database)
+    finally:
+        file.rmdir()
+    said = f"meet in the database '{database}' (file {file}): unable to open"
+    assert said in str(caught.value)
 
 
 @on_postgresql

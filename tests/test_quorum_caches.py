@@ -159,6 +159,30 @@ def test_a_cache_that_is_not_configured_is_refused(parties, database):
     assert f"{SETTING} is 'x', which is not in CACHES." in text
 
 
+class Clientless(BaseCache):
+    """A cache whose client is not installed, as is seen when it is used."""
+
+    def __init__(self, location, params):
+        super().__init__(params)
+
+    def get(self, key, default=None, version=None):
+        raise ModuleNotFoundError("No module named 'redis'")
+
+
+@on_postgresql
+@pytest.mark.parametrize(
+    ("backend", "why"),
+    [
+        ("nowhere.Cache", "Could not find backend 'nowhere.Cache'"),
+        ("tests.test_quorum_caches.Clientless", "No module named 'redis'"),
+    ],
+)
+def test_a_cache_that_cannot_be_imported_is_refused(parties, database, backend, why):
+    parties.project.settings = {"CACHES": {"x": {"BACKEND": backend}}, SETTING: "x"}
+    text = refused(parties.project, "migrate", quorum=1, database=database)
+    assert f"The parties of the quorum cannot meet in the cache 'x': {why}" in text
+
+
 class Forgetful(BaseCache):
     """A cache that keeps nothing but locks."""
 

@@ -139,8 +139,8 @@ def test_it_goes_on_at_the_operation_that_it_had_reached(shop, database):
     shop.settings = {}
     output = shop.migrate(database=database)
     assert (
-        "  Applying shop.0003...\nGoing on with shop.0003: an earlier run was cut off "
-        "with 2 of 3 operations carried out.\n OK\n"
+        "  Applying shop.0003...\nGoing on with shop.0003: an earlier run ended with 2 "
+        "of 3 operations carried out.\n OK\n"
     ) in output
     assert JOURNAL not in tables(database)
     assert names(database) == ["0001", "0002", "0003"]
@@ -180,7 +180,7 @@ def test_what_is_half_unapplied_is_not_left_behind(shop, database):
     message = refused(shop, "migrate", database=database)
     assert message.startswith("shop.0003 was being unapplied when an earlier run was")
     output = shop.migrate("shop", "0002", database=database)
-    assert "Going on with shop.0003: an earlier run was cut off with 1 of 4" in output
+    assert "Going on with shop.0003: an earlier run ended with 1 of 4" in output
     assert JOURNAL not in tables(database)
     shop.migrate(database=database, verbosity=0)
 

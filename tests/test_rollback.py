@@ -211,3 +211,47 @@ def test_a_run_that_succeeds_is_a_run(shop, database):
 def test_accepting_goes_with_rolling_back(shop, database):
     message = refused(shop, "migrate", "--allow-irreversible", database=database)
     assert message == "--allow-irreversible goes with --rollback-on-failure."
+
+
+STOPS = """
+import {module}
+
+from django.db import migrations, models
+
+
+def stop(apps, schema_editor):
+    {statement}
+
+
+class Migration(migrations.Migration):
+    dependencies = [("shop", "0002")]
+    operations = [
+        migrations.AddField("order", "weight", models.IntegerField(null=True)),
+        migrations.RunPython(stop, migrations.RunPython.noop),
+    ]
+"""
+
+
+@pytest.mark.parametrize(
+    "statement", ["signal.raise_signal(signal.SIGINT)", "sys.exit(3)"]
+)
+def test_a_run_that_is_stopped_is_rolled_back(shop, database, statement):
+    shop.migrate(database=database, verbosity=0)
+    start = physical(database)
+    shop.write("shop", "0002", add("total"))
+    module = statement.partition(".")[0]
+    text = STOPS.format(statement=statement, module=module)
+    shop.write_source("shop", "0003", text)
+    message = fail(shop, database=database)
+    assert message.startswith("shop.0003 failed: it was stopped (")
+    assert names(database) == ["0001"]
+    assert physical(database) == start
+    assert JOURNAL not in tables(database)
+
+
+def test_what_has_done_nothing_is_not_rolled_back(shop, database):
+    shop.migrate(database=database, verbosity=0)
+    shop.write("shop", "0002", FAILS, atomic=False)
+    message = fail(shop, database=database)
+    assert "This run had applied nothing before it." in message
+    assert JOURNAL not in tables(database)

@@ -15,7 +15,8 @@ from django.db.migrations.loader import MigrationLoader
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
-from syzygy_like.rollout import OthersSeen, RolledOut, marks
+from syzygy_like.messages.production import failed
+from syzygy_like.rollout import OthersSeen, RolledOut, RolloutUnfinishedError, marks
 from syzygy_like.rollout.backends import Backend
 from syzygy_like.rollout.codes import migration_names, this_code
 from syzygy_like.rollout.gate import REMIND, Teller
@@ -191,7 +192,7 @@ THROUGH = dataclasses.replace(
 
 def is_other(pooler=True, ignored=(), **values):
     """Tell whether a session keeps a roll-out from being complete."""
-    found = Watch(NEW, list(ignored), keeps=True, limit=600, now=0)
+    found = Watch(NEW, list(ignored), keeps=True, wait=600, now=0)
     backend = dataclasses.replace(BACKEND, **values)
     found.look([backend, OWN, *[THROUGH] * pooler], now=1)
     return found.others == (backend,)
@@ -235,9 +236,9 @@ def test_who_may_be_old_code(expected, values):
     assert is_other(**values) is expected
 
 
-def watched(keeps, limit, *looks):
+def watched(keeps, wait, *looks):
     """Return a watch after some looks, at which old code was there or not."""
-    found = Watch(NEW, [], keeps, limit, now=0)
+    found = Watch(NEW, [], keeps, wait, now=0)
     old = dataclasses.replace(BACKEND, application=DIRECT)
     for now, is_there in looks:
         found.look([OWN, *[old] * is_there], now)
@@ -256,9 +257,31 @@ def test_the_watch_begins_anew_whenever_old_code_is_seen():
 
 
 def test_it_watches_no_longer_than_it_may():
-    assert watched(False, 5, (0, False), (5, False)).is_over
+    assert not watched(False, 30, (0, False), (14, False)).is_over
+    assert watched(False, 30, (0, False), (15, False)).is_over
     assert watched(False, 0, (0, False)).is_over
     assert not watched(False, 0, (0, True)).is_over
+
+
+def test_old_code_that_goes_at_once_can_be_waited_for_briefly():
+    assert watched(False, 15, (0, True), (1, False), (8, False)).is_over
+    assert not watched(False, 15, (0, True), (8, True), (15, False)).is_over
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ([""], " project's. What has no name needs an application_name to be ignored."),
+        (["psql"], " project's. In that case: MIGRATION_ROLLOUT_IGNORE = ['psql']"),
+        (["", "psql"], " = ['psql']. What has no name needs an application_name"),
+        (["[x] *"], " = ['[[]x] [*]']"),
+    ],
+)
+def test_whom_to_ignore_is_proposed_by_name_only(names, expected):
+    others = tuple(dataclasses.replace(BACKEND, application=each) for each in names)
+    text = failed(RolloutUnfinishedError("default", NEW, 0, 0, others))
+    assert expected in text
+    assert "''" not in text
 
 
 def test_connections_that_are_kept_open_need_no_watch():

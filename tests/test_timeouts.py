@@ -16,9 +16,11 @@ from syzygy_like.timeouts import (
     exempt,
     trials,
 )
+from syzygy_like.timeouts.blockers import blockers
 from syzygy_like.timeouts.exemptions import Exemption, exemption
 from tests.locks import patient, session
 from tests.orders import execute
+from tests.parties import wait_until
 from tests.pgbouncer import pooled
 from tests.projects import tables
 
@@ -281,6 +283,37 @@ def test_a_deadlock_is_a_lock_that_could_not_be_had(order):
             patience.attempt(order, "shop.0002", action, lambda: True)
         thread.join()
     assert len(patience.tell.retries) + len(done) == 1
+    assert all(each.is_deadlock for each in patience.tell.retries)
+
+
+@POSTGRESQL
+def test_who_waits_in_the_queue_is_told_after_who_holds_the_lock(order):
+    """However long its transaction is open."""
+    alias, threads = order.alias, []
+    with (
+        session(alias, "SELECT 1") as queued,
+        session(alias, LOCKED) as holder,
+        session(alias) as last,
+    ):
+        pids = [holder.pid, queued.pid]
+        for each in queued, last:
+            pid = each.pid
+            each.connection.inc_thread_sharing()
+            threads.append(threading.Thread(target=each.execute, args=[ADD]))
+            threads[-1].start()
+            assert wait_until(lambda pid=pid: waits(alias, pid))
+        found = blockers(order, pid, "")
+        for other, thread in zip((holder, queued), threads, strict=True):
+            other.release()
+            thread.join()
+    assert [each.pid for each in found] == pids
+    assert [each.waits for each in found] == [False, True]
+
+
+def waits(alias, pid):
+    """Tell whether a session waits for a lock."""
+    sql = "SELECT wait_event_type FROM pg_stat_activity WHERE pid = %s"
+    return execute(alias, sql, pid) == [("Lock",)]
 
 
 @POSTGRESQL

@@ -82,6 +82,46 @@ def test_only_who_certainly_blocks_is_to_be_ended():
     assert production.failed(lock_error(likely, BLOCKER)).count(ends) == 1
 
 
+def queued(holding, waiting):
+    """Return who is ahead in the queue, by numbers from 1, as the server lists them."""
+    return [
+        Blocker(number, waits=number > holding)
+        for number in range(1, holding + waiting + 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("holding", "waiting", "rest"),
+    [
+        (1, 3, ["Blocked by process 4, waiting as well"]),
+        (1, 5, ["and 1 that waits as well"]),
+        (2, 15, ["and 12 that wait as well"]),
+        (8, 2, ["and 3 more", "and 2 that wait as well"]),
+    ],
+)
+def test_who_only_waits_is_not_to_be_ended_nor_are_all_named(holding, waiting, rest):
+    text = production.failed(lock_error(*queued(holding, waiting)))
+    named = [line for line in text.splitlines() if line.startswith("Blocked by")]
+    assert len(named) == min(holding + waiting, 5)
+    assert text.splitlines()[-1 - len(rest) : -1] == rest
+    assert text.count("pg_terminate_backend") == min(holding, 5)
+    assert "pg_terminate_backend(1);" in text
+
+
+@pytest.mark.parametrize(("tries", "said"), [(1, "one"), (3, "the last of 3")])
+def test_a_deadlock_is_called_one(tries, said):
+    error = lock_error(BLOCKER)
+    error.is_deadlock, error.tries = True, tries
+    text = production.failed(error)
+    unit = "try" if tries == 1 else "tries"
+    assert text.startswith(f"a deadlock, in {said} {unit}, after 3 min 21 s.")
+    assert "pg_terminate_backend" not in text
+    retry = Retry(NAME, 1, 20, 0.062, SQL, (), is_deadlock=True)
+    assert (
+        production.told(retry) == f"{NAME} was in a deadlock; retry 1 of 20 in 62 ms."
+    )
+
+
 def test_what_is_not_tried_again_may_not_simply_be_run_again():
     text = production.failed(lock_error(BLOCKER, is_safe=False))
     assert "It was not tried again" in text

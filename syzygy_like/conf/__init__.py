@@ -76,7 +76,8 @@ def skips_blocked() -> bool:
 
 def guards_all() -> bool:
     """Tell whether a run without a stage is looked after, too."""
-    return getattr(settings, GUARD, None) == Guarded.ALL.value
+    # What it cannot be is told by a run that is looked after.
+    return getattr(settings, GUARD, None) not in (None, Guarded.STAGED.value)
 
 
 def limits_statements() -> bool:

@@ -120,6 +120,10 @@ VALID: dict[str, tuple[Fault, Callable[[Any], bool]]] = {
 }
 
 
+# Where there is another default than None.
+DEFAULTS = {SKIP_BLOCKED: False, BRIDGE: Bridged.THIRD_PARTY.value}
+
+
 def invalid_values() -> Iterator[InvalidSettingError]:
     """Yield the values that are of no use, whatever migrations there are."""
     for setting in (OVERRIDE, FALLBACK, BASELINE):
@@ -127,8 +131,8 @@ def invalid_values() -> Iterator[InvalidSettingError]:
         if not isinstance(value, Mapping):
             yield InvalidSettingError(setting, Fault.NO_MAPPING, value=value)
     for setting, (fault, is_valid) in VALID.items():
-        value = getattr(settings, setting, None)
-        if value is not None and not is_valid(value):
+        value = getattr(settings, setting, DEFAULTS.get(setting))
+        if not (is_valid(value) or value is DEFAULTS.get(setting)):
             yield InvalidSettingError(setting, fault, value=value)
     for setting in (OVERRIDE, FALLBACK):
         for key, stage in mapping(setting).items():

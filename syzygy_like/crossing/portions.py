@@ -116,6 +116,7 @@ class Elsewhere(Operation):
     def __init__(self, app_label: str, operation: Operation):
         self.app_label = app_label
         self.operation = operation
+        self.category = operation.category  # type: ignore[misc]
 
     @property
     def reversible(self) -> bool:  # type: ignore[override]

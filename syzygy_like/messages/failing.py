@@ -11,7 +11,9 @@ from syzygy_like.messages.rollback import named
 
 def rolled_back(error: RolledBackError) -> str:
     """Say that a migration failed, and what is undone because of that."""
-    lines = [f"{error.failure.migration} failed: {reason(error.failure.error)}"]
+    cause = error.failure.error
+    why = reason(cause) or f"it was stopped ({type(cause).__name__})."
+    lines = [f"{error.failure.migration} failed: {why}"]
     if error.undone:
         lines.append(f"Rolled back what this run had applied: {named(error.undone)}.")
     elif not error.obstacle:
@@ -24,7 +26,7 @@ def rolled_back(error: RolledBackError) -> str:
     return "\n".join([*lines, "Add --traceback for the details."])
 
 
-def failed(migration: Migration, error: Exception, is_whole: bool) -> str:
+def failed(migration: Migration, error: BaseException, is_whole: bool) -> str:
     """Say that a migration failed, and what is left of it."""
     left = "" if is_whole else "; a part of it may be applied, too"
     return (

@@ -172,7 +172,8 @@ def unfit_place(error: MeetingPlaceError) -> str:
 
 def _place(place: Place) -> str:
     kind = "cache" if place.is_cache else "database"
-    return f"the {kind} {place.alias!r}"
+    file = f" (file {place.path})" if place.path else ""
+    return f"the {kind} {place.alias!r}{file}"
 
 
 def _named(parties: Sequence[str]) -> str:

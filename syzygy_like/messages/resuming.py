@@ -19,8 +19,8 @@ def resumed(event: Resumed) -> str:
     count = len(event.migration.operations)
     how = "left" if event.backwards else "carried out"
     return (
-        f"Going on with {event.migration}: an earlier run was cut off with "
-        f"{event.done} of {count} operations {how}."
+        f"Going on with {event.migration}: an earlier run ended with {event.done} of "
+        f"{count} operations {how}."
     )
 
 

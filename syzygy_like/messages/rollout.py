@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -86,7 +87,6 @@ def unfinished(error: RolloutUnfinishedError) -> str:
             f"but for less than it takes to tell. {waited}Nothing was applied.\n"
             f"Fix: give it more time. {PAGE}"
         )
-    names = sorted({each.name for each in error.backends if each.mark is None})
     lines = [
         f"Connections to the database {error.alias!r} may be of other code than this, "
         f"which is {error.code}{seen}:\n",
@@ -95,11 +95,7 @@ def unfinished(error: RolloutUnfinishedError) -> str:
         "Fix: finish the roll-out, and run the same again. SELECT "
         f"pg_terminate_backend({error.backends[0].pid}) cuts off what should be gone.",
     ]
-    if names:
-        lines.append(
-            "What has no mark is code from before MIGRATION_MARK_CONNECTIONS, or none "
-            f"of the project's. In that case: MIGRATION_ROLLOUT_IGNORE = {names!r}"
-        )
+    lines += unmarked(each.name for each in error.backends if each.mark is None)
     if not all(each.is_visible for each in error.backends):
         lines.append(
             "To see what other roles do, this one has to be a member of "
@@ -107,6 +103,24 @@ def unfinished(error: RolloutUnfinishedError) -> str:
         )
     lines.append(f"Otherwise: leave out --wait-for-rollout. {PAGE}")
     return "\n".join(lines)
+
+
+def unmarked(names: Iterable[str]) -> list[str]:
+    """Say what sessions without a mark may be, by their names."""
+    found = {*names}
+    if not found:
+        return []
+    text = (
+        "What has no mark is code from before MIGRATION_MARK_CONNECTIONS, or none of "
+        "the project's."
+    )
+    # Without a name is whoever gives none, old code among them.
+    if patterns := [glob.escape(each) for each in sorted(found) if each.strip()]:
+        text += f" In that case: MIGRATION_ROLLOUT_IGNORE = {patterns!r}"
+    if len(patterns) < len(found):
+        end = "" if text.endswith(".") else "."
+        text += f"{end} What has no name needs an application_name to be ignored."
+    return [text]
 
 
 def unsupported(error: UnsupportedError) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from syzygy_like.durations import text
@@ -17,6 +17,8 @@ from syzygy_like.timeouts import (
 
 # What ends a session, on its server.
 ENDS = {"postgresql": "SELECT pg_terminate_backend({});", "mysql": "KILL {};"}
+# How many sessions are named.
+NAMED = 5
 
 
 def blocker(found: Blocker) -> str:
@@ -32,32 +34,40 @@ def blocker(found: Blocker) -> str:
         said += f", {found.state}"
     if found.age is not None:
         said += f", its transaction {text(max(found.age, 0))} old"
+    if found.waits:
+        said += ", waiting as well"
     return f"{said}: {found.query}" if found.query else said
 
 
-def blockers(found: Iterable[Blocker]) -> list[str]:
-    """Say line by line who blocks, if anybody was seen."""
-    return [
+def blockers(found: Sequence[Blocker]) -> list[str]:
+    """Say line by line who blocks, if anybody was seen; of many the first ones."""
+    lines = [
         f"{'Blocked by' if each.is_certain else 'Maybe blocked by'} {blocker(each)}"
-        for each in found
+        for each in found[:NAMED]
     ]
+    waiting = sum(each.waits for each in found[NAMED:])
+    if holding := len(found[NAMED:]) - waiting:
+        lines.append(f"and {holding} more")
+    if waiting:
+        lines.append(f"and {waiting} that {'wait' if waiting > 1 else 'waits'} as well")
+    return lines
 
 
 def retry(event: Retry) -> str:
     """Say that something is tried again, and why it has to be."""
+    why = (
+        "was in a deadlock" if event.is_deadlock else "had to wait too long for a lock"
+    )
     head = (
-        f"{event.name} had to wait too long for a lock; retry {event.number} of "
-        f"{event.retries} in {text(event.delay)}."
+        f"{event.name} {why}; retry {event.number} of {event.retries} in "
+        f"{text(event.delay)}."
     )
     return "\n    ".join([head, *blockers(event.blockers)])
 
 
 def locked(error: LockTimeoutError) -> str:
     """Say what could not have a lock, who has it, and what to do."""
-    within = f" within {text(error.limit)}" if error.limit else ""
-    tries = "one try" if error.tries == 1 else f"{error.tries} tries"
-    head = f"no lock was to be had{within}, in {tries} and {text(error.seconds)}."
-    lines = [head, *_statement(error.statement), *blockers(error.blockers)]
+    lines = [_head(error), *_statement(error.statement), *blockers(error.blockers)]
     if not error.is_safe:
         lines.append(
             "It was not tried again, for the operation had changed something already, "
@@ -65,6 +75,9 @@ def locked(error: LockTimeoutError) -> str:
             "that it can."
         )
         return "\n".join(lines)
+    if error.is_deadlock:
+        ways = "Run this again, or allow for more with --lock-retries."
+        return "\n".join([*lines, ways])
     ways = (
         "Run this again when the lock is free, or allow for more with --lock-retries "
         "and --lock-timeout."
@@ -74,13 +87,26 @@ def locked(error: LockTimeoutError) -> str:
     return "\n".join([*lines, ways])
 
 
+def _head(error: LockTimeoutError) -> str:
+    tries = "one try" if error.tries == 1 else f"{error.tries} tries"
+    if error.is_deadlock:
+        last = "" if error.tries == 1 else "the last of "
+        return f"a deadlock, in {last}{tries}, after {text(error.seconds)}."
+    within = f" within {text(error.limit)}" if error.limit else ""
+    return f"no lock was to be had{within}, in {tries} and {text(error.seconds)}."
+
+
 def _statement(sql: str) -> list[str]:
     return [f"    {sql}"] if sql else []
 
 
 def _ends(error: LockTimeoutError) -> str:
-    """Return what ends those of whom it is known that they block."""
-    known = [each.pid for each in error.blockers if each.is_certain and each.pid]
+    """Return what ends those of whom it is known that they hold the lock."""
+    known = [
+        each.pid
+        for each in error.blockers[:NAMED]
+        if each.is_certain and each.pid and not each.waits
+    ]
     end = ENDS.get(error.vendor, "")
     return " ".join(end.format(pid) for pid in known)
 

@@ -18,6 +18,7 @@ from typing import Any
 from django.db import connections
 
 from syzygy_like.guard import Quorum
+from syzygy_like.interrupts import TERMINATION, held_back, terminating
 from syzygy_like.quorum.attendance import Attendance
 from syzygy_like.quorum.errors import (
     CacheFault,
@@ -77,7 +78,8 @@ def joined(
 
     Yields whether another has led it. ``look`` returns what is to be applied; nobody
     is waited for if that is nothing. ``reason`` is what to tell the others of an
-    error, ``tell`` is given the events. Raises the errors of this package.
+    error, ``tell`` is given the events. Raises the errors of this package, and
+    Terminated where a signal ends the process while it waits.
     """
     agenda = look()
     if agenda is None:
@@ -97,16 +99,22 @@ def joined(
 def _meet(
     attendance: Attendance, alias: str, timeout: float, look: Callable[[], Agenda]
 ) -> bool:
-    """Attend a meeting; tell whether to lead it. Who does not lead has left."""
+    """
+    Attend a meeting; tell whether to lead it. Who does not lead has left.
+
+    What stops jobs (Kubernetes, CI) terminates them: a vote must not outlive that.
+    """
     leads = False
-    try:
-        # Since the look before, others may have met, applied it all and left.
-        if not attendance.arrive() or look() is not None:
-            _rest(connections[alias])
-            leads = attendance.wait(timeout)
-    finally:
-        if not leads:
-            attendance.leave()
+    with terminating():
+        try:
+            # Since the look before, others may have met, applied it all and left.
+            if not attendance.arrive() or look() is not None:
+                _rest(connections[alias])
+                leads = attendance.wait(timeout)
+        finally:
+            if not leads:
+                with held_back(TERMINATION):  # some send it twice
+                    attendance.leave()
     return leads
 
 

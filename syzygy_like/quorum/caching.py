@@ -46,13 +46,20 @@ class Cache:
         self.place = Place(cache, is_cache=True)
         if cache not in settings.CACHES:
             raise UnfitCacheError(cache, "")
-        if isinstance(caches[cache], UNFIT):
-            raise UnfitCacheError(cache, type(caches[cache]).__name__)
+        backend = self._backend()
+        if isinstance(backend, UNFIT):
+            raise UnfitCacheError(cache, type(backend).__name__)
         migrated = connections[alias]
         name = database_name(migrated) or str(migrated.settings_dict["NAME"])
         digest = hashlib.sha256(f"{migrated.vendor} {name}".encode()).hexdigest()
         self.key = f"syzygy_like.quorum.{digest[:32]}"
         self.lock = f"{self.key}.lock"
+
+    def _backend(self) -> Any:
+        try:
+            return self._cache
+        except Exception as error:  # it, or its client, may be anybody's
+            raise MeetingPlaceError(self.place, error) from error
 
     @property
     def _cache(self) -> Any:
@@ -114,7 +121,8 @@ class Cache:
     def _translating(self) -> Iterator[None]:
         try:
             yield
-        except ValueError as error:  # what is there is no text of ours
+        # What is there is no text of ours; a client is not installed.
+        except (ValueError, ImportError) as error:
             raise MeetingPlaceError(self.place, error) from error
         except Exception as error:  # each client has its own
             close_old_connections()

@@ -9,10 +9,15 @@ from collections.abc import Sequence
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where parties meet: the alias of a database, or that of a cache."""
+    """
+    Where parties meet: the alias of a database, or that of a cache.
+
+    ``path`` is the file beside a database that is one, "" elsewhere.
+    """
 
     alias: str
     is_cache: bool = False
+    path: str = ""
 
 
 class QuorumTimeoutError(Exception):

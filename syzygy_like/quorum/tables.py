@@ -37,6 +37,8 @@ PAUSE = 0.02
 # SQLite lets one connection write at a time, and what has read before it writes is not
 # even let wait: beats would make migrations fail. So the table is in a file beside it.
 SUFFIX = "-migration-quorum"
+# What SQLite says of a file, or the folder of its journal, that will not do later.
+UNFIT = ("unable to open", "readonly")
 
 
 @functools.cache
@@ -73,7 +75,8 @@ class Table:
             self.connection = own_connection(connections[alias])
             if self.connection.vendor == "sqlite":
                 path = database_name(connections[alias])
-                name = f"{path}{SUFFIX}" if path else ":memory:"
+                self.place = Place(alias, path=f"{path}{SUFFIX}" if path else "")
+                name = self.place.path or ":memory:"
                 self.connection.settings_dict["NAME"] = name
         self._is_there = False
 
@@ -162,6 +165,8 @@ class Table:
             yield
         except (InterfaceError, OperationalError) as error:
             self.close()
+            if self.place.path and any(each in str(error) for each in UNFIT):
+                raise MeetingPlaceError(self.place, error) from error
             raise UnreachableError(self.place, error) from error
         except (Error, ValueError) as error:
             raise MeetingPlaceError(self.place, error) from error

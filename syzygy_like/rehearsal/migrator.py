@@ -15,7 +15,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
 from syzygy_like.scratch.guards import NotRehearsedError
-from syzygy_like.scratch.interrupts import Terminated
+from syzygy_like.interrupts import Terminated
 
 Key = tuple[str, str]
 

@@ -13,7 +13,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from syzygy_like import seam
 from syzygy_like.history import Key
-from syzygy_like.scratch.interrupts import Terminated
+from syzygy_like.interrupts import Terminated
 from syzygy_like.starts import Start
 from syzygy_like.starts.recorded import RecordedLoader
 

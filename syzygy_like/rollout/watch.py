@@ -79,17 +79,17 @@ class Watch:
 
     Code has the id ``code``; ``ignored`` are patterns of names that are no code of the
     project's. ``keeps`` tells whether the project keeps its connections open.
-    ``limit`` is for how many seconds to watch at most, and ``now`` the time, in seconds
-    of any clock.
+    ``wait`` is for how many seconds it is waited, and ``now`` the time, in seconds of
+    any clock.
     """
 
     def __init__(
-        self, code: str, ignored: list[str], keeps: bool, limit: float, now: float
+        self, code: str, ignored: list[str], keeps: bool, wait: float, now: float
     ):
         self.code = code
         self.ignored = ignored
         self.keeps = keeps
-        self.limit = limit
+        self.wait = wait
         self.now = self.seen_at = now
         self.pooled = False
         self.count = 0
@@ -124,8 +124,12 @@ class Watch:
 
     @property
     def period(self) -> float:
-        """For how many seconds nothing of other code is to be seen."""
-        return 0.0 if self.keeps and not self.pooled else min(QUIET, self.limit)
+        """
+        For how many seconds nothing of other code is to be seen.
+
+        It is half of the wait at most: else a single sighting would use it up.
+        """
+        return 0.0 if self.keeps and not self.pooled else min(QUIET, self.wait / 2)
 
     @property
     def ago(self) -> float:

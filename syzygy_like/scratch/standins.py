@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connections
 
-from syzygy_like.scratch.interrupts import held_back
+from syzygy_like.interrupts import held_back
 
 
 @contextlib.contextmanager

@@ -12,8 +12,9 @@ from django.db import Error
 LENGTH = 100
 
 # PostgreSQL, "Session Information Functions" and "The Cumulative Statistics System". A
-# prepared transaction is number 0. Behind a pooler nobody knows our number: there it is
-# the session that waits with our statement.
+# prepared transaction is number 0. Who only waits in the queue ahead of us is among
+# them, and comes last. Behind a pooler nobody knows our number: there it is the session
+# that waits with our statement.
 WAITING = "SELECT DISTINCT unnest(pg_blocking_pids(%s)) AS pid"
 POOLED = """
 SELECT DISTINCT unnest(pg_blocking_pids(pid)) AS pid FROM pg_stat_activity
@@ -22,9 +23,10 @@ AND left(query, 500) = left(%s::text, 500)
 """
 ACTIVITY = """
 SELECT pid, application_name, usename, state,
-EXTRACT(EPOCH FROM clock_timestamp() - xact_start), query
+EXTRACT(EPOCH FROM clock_timestamp() - xact_start), query,
+wait_event_type IS NOT DISTINCT FROM 'Lock' AS waits
 FROM ({}) AS blocking LEFT JOIN pg_stat_activity USING (pid)
-ORDER BY xact_start NULLS LAST
+ORDER BY waits, xact_start NULLS LAST
 """
 
 # MySQL, "The sys Schema". MariaDB has it too, and the first is empty there unless the
@@ -51,11 +53,12 @@ WHERE id IN %s ORDER BY trx_started
 @dataclasses.dataclass(frozen=True)
 class Blocker:
     """
-    A session that holds a lock, as the server knows it.
+    A session that holds a lock, or waits for it first, as the server knows it.
 
     ``age`` is how many seconds its transaction is open, None if that is not known;
     ``query`` the beginning of what it executes, or has executed last. ``is_certain``
-    is not so where it is only likely that it holds the lock.
+    is not so where it is only likely that it holds the lock. ``waits`` tells whether
+    it waits for a lock itself, as far as is known.
     """
 
     pid: int
@@ -65,6 +68,7 @@ class Blocker:
     age: float | None = None
     query: str = ""
     is_certain: bool = True
+    waits: bool = False
 
 
 def blockers(
@@ -73,6 +77,7 @@ def blockers(
     """
     Return who keeps a session from going on; ask on another connection than its own.
 
+    Those that wait themselves come last; of the others the oldest transaction is first.
     Without the number of the session it is found by its statement.
     """
     with connection.cursor() as cursor:
@@ -86,7 +91,7 @@ def _activity(cursor: Any, session: int | None, statement: str) -> Iterable[Bloc
         cursor.execute(ACTIVITY.format(POOLED), [statement])
     else:
         cursor.execute(ACTIVITY.format(WAITING), [session])
-    for pid, application, user, state, age, query in cursor.fetchall():
+    for pid, application, user, state, age, query, waits in cursor.fetchall():
         yield Blocker(
             pid,
             application or "",
@@ -94,6 +99,7 @@ def _activity(cursor: Any, session: int | None, statement: str) -> Iterable[Bloc
             state or "",
             None if age is None else float(age),
             shortened(query),
+            waits=waits,
         )
 
 

@@ -22,12 +22,17 @@ class LimitError(Exception):
 
 
 class LockTimeoutError(LimitError):
-    """A lock was not to be had in so many ``tries``, in so many ``seconds`` in all."""
+    """
+    A lock was not to be had in so many ``tries``, in so many ``seconds`` in all.
+
+    ``is_deadlock`` tells whether the last try was ended as it was in a deadlock.
+    """
 
     tries: int = 1
     seconds: float = 0.0
     vendor: str = ""
     blockers: tuple[Blocker, ...] = ()
+    is_deadlock: bool = False
 
 
 class StatementTimeoutError(LimitError):

@@ -12,7 +12,8 @@ class Retry:
     """
     A migration could not have a lock, and is tried again after ``delay`` seconds.
 
-    It is the retry of this number, out of ``retries``.
+    It is the retry of this number, out of ``retries``. ``is_deadlock`` tells whether it
+    was in a deadlock, and has not only waited too long.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Retry:
     delay: float
     statement: str
     blockers: tuple[Blocker, ...]
+    is_deadlock: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

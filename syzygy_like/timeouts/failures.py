@@ -13,15 +13,16 @@ class Failure(enum.Enum):
     """Why a statement was cut off."""
 
     LOCK = enum.auto()
+    DEADLOCK = enum.auto()
     STATEMENT = enum.auto()
 
 
 # PostgreSQL, "Error Codes"; MySQL and MariaDB, "Server Error Reference".
 CODES = {
     "55P03": Failure.LOCK,  # lock_not_available
-    "40P01": Failure.LOCK,  # deadlock_detected
+    "40P01": Failure.DEADLOCK,  # deadlock_detected
     1205: Failure.LOCK,  # ER_LOCK_WAIT_TIMEOUT
-    1213: Failure.LOCK,  # ER_LOCK_DEADLOCK
+    1213: Failure.DEADLOCK,  # ER_LOCK_DEADLOCK
     "57014": Failure.STATEMENT,  # query_canceled
     1969: Failure.STATEMENT,  # MariaDB's ER_STATEMENT_TIMEOUT
     3024: Failure.STATEMENT,  # MySQL's ER_QUERY_TIMEOUT

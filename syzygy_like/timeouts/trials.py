@@ -58,12 +58,12 @@ class Trial:
         self._look()
         if found is Failure.STATEMENT and self._has_elapsed():
             raise self._too_long() from error
-        if found is not Failure.LOCK:
+        if found not in (Failure.LOCK, Failure.DEADLOCK):
             return False
-        is_safe = self.is_safe()
+        is_safe, is_deadlock = self.is_safe(), found is Failure.DEADLOCK
         if not is_safe or self.number > self.limits.retries:
-            raise self._given_up(is_safe) from error
-        self._wait(error)
+            raise self._given_up(is_safe, is_deadlock) from error
+        self._wait(error, is_deadlock)
         return True
 
     def _look(self) -> None:
@@ -84,7 +84,7 @@ class Trial:
         limit = self.limits.statement_timeout
         return StatementTimeoutError(self.name, limit, statement, self.is_safe())
 
-    def _given_up(self, is_safe: bool) -> LockTimeoutError:
+    def _given_up(self, is_safe: bool, is_deadlock: bool) -> LockTimeoutError:
         statement = shortened(self.cut_off.statement)
         limit = self.limits.lock_timeout
         found = dialect(self.connection)
@@ -95,20 +95,23 @@ class Trial:
         error.seconds = time.monotonic() - self.started
         error.vendor = self.connection.vendor
         error.blockers = self.cut_off.blockers
+        error.is_deadlock = is_deadlock
         return error
 
-    def _wait(self, error: Exception) -> None:
+    def _wait(self, error: Exception, is_deadlock: bool) -> None:
         delay = delay_before(self.number)
         blockers = self.cut_off.blockers
         statement = shortened(self.cut_off.statement)
-        retries = self.limits.retries
-        self.tell(Retry(self.name, self.number, retries, delay, statement, blockers))
+        number, retries = self.number, self.limits.retries
+        self.tell(
+            Retry(self.name, number, retries, delay, statement, blockers, is_deadlock)
+        )
         # A receiver that fails has no say in whether the migration does.
         migration_retried.send_robust(
             sender=type(self.connection),
             using=self.connection.alias,
             migration=self.name,
-            attempt=self.number,
+            attempt=number,
             retries=retries,
             delay=delay,
             error=error,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import FrameType
 from typing import NoReturn
 
@@ -27,15 +27,17 @@ def terminating() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def held_back() -> Iterator[None]:
+def held_back(
+    numbers: Collection[int] = (signal.SIGINT, *TERMINATION),
+) -> Iterator[None]:
     """Hold back Ctrl-C and the others until the end; the first comes then."""
     held: list[int] = []
-    numbers = [
+    heeded = [
         number
-        for number in (signal.SIGINT, *TERMINATION)
+        for number in numbers
         if signal.getsignal(number) not in (signal.SIG_IGN, None)
     ]
-    with _handled(dict.fromkeys(numbers, lambda number, frame: held.append(number))):
+    with _handled(dict.fromkeys(heeded, lambda number, frame: held.append(number))):
         yield
     if held:
         signal.raise_signal(held[0])
