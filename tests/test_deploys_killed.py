@@ -84,7 +84,8 @@ def test_it_goes_on_where_it_was_killed(databases, database):
         crossing.migrate("--pre-deploy")
         between = crossing.shape(), crossing.rows()
         path = {"--abort-deploy": start, "--pre-deploy": between, "--post-deploy": end}
-        for number in itertools.count():
+        # Each database has every other statement, so that both have all of them.
+        for number in itertools.count(database == "postgresql", 2):
             crossing.begin(with_rows=True)
             crossing.migrate("--pre-deploy")
             several = []
