@@ -8,14 +8,13 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
-from django.apps.registry import Apps
 from django.db import connections, models, transaction
 from django.db.migrations import Migration
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.writer import OperationWriter
 
 from syzygy_like.ledger import TABLE as LEDGER
-from syzygy_like.tables import Table, names_there
+from syzygy_like.tables import OfMigration, Table, meta, names_there
 
 TABLE = "syzygy_like_journal"
 
@@ -54,9 +53,9 @@ class Resumed:
 
 @functools.cache
 def entry_class() -> Any:
-    """Return the model of the table, which is in no app: nobody migrates it."""
+    """Return the model of the table."""
 
-    class Entry(models.Model):
+    class Entry(OfMigration, models.Model):  # noqa: DJ008 - which has it
         id = models.BigAutoField(primary_key=True)
         app = models.CharField(max_length=255)
         name = models.CharField(max_length=255)
@@ -65,18 +64,7 @@ def entry_class() -> Any:
         operations = models.IntegerField()
         digest = models.CharField(max_length=64)
 
-        class Meta:
-            apps = Apps()
-            app_label = "syzygy_like"
-            db_table = TABLE
-            unique_together = [("app", "name")]
-
-        def __str__(self) -> str:
-            return f"{self.app}.{self.name}: {self.operations}"
-
-        @property
-        def key(self) -> tuple[str, str]:
-            return self.app, self.name
+        Meta = meta(TABLE, "app", "name")
 
     return Entry
 

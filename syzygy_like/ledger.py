@@ -6,11 +6,10 @@ import functools
 from collections.abc import Iterable
 from typing import Any
 
-from django.apps.registry import Apps
 from django.db import connections, models, transaction
 from django.utils.timezone import now
 
-from syzygy_like.tables import Table, names_there
+from syzygy_like.tables import OfMigration, Table, meta, names_there
 
 TABLE = "syzygy_like_ledger"
 
@@ -48,9 +47,9 @@ class ConcurrentRunError(Exception):
 
 @functools.cache
 def entry_class() -> Any:
-    """Return the model of the table, which is in no app: nobody migrates it."""
+    """Return the model of the table."""
 
-    class Entry(models.Model):
+    class Entry(OfMigration, models.Model):  # noqa: DJ008 - which has it
         id = models.BigAutoField(primary_key=True)
         app = models.CharField(max_length=255)
         name = models.CharField(max_length=255)
@@ -60,18 +59,7 @@ def entry_class() -> Any:
         digest = models.CharField(max_length=64, default="")
         since = models.DateTimeField(default=now)
 
-        class Meta:
-            apps = Apps()
-            app_label = "syzygy_like"
-            db_table = TABLE
-            unique_together = [("app", "name")]
-
-        def __str__(self) -> str:
-            return f"{self.app}.{self.name}: {self.extent}, {self.progress}"
-
-        @property
-        def key(self) -> tuple[str, str]:
-            return self.app, self.name
+        Meta = meta(TABLE, "app", "name")
 
     return Entry
 

@@ -75,6 +75,8 @@ class Production(Guard):
             with consoles.using(self.command, self.options["verbosity"]):
                 yield
         except KeyboardInterrupt as error:
+            if not vars(self.command).get("_called_from_command_line"):
+                raise  # for whoever has called it
             raise CommandError(INTERRUPTED, returncode=130) from error
         except Exception as error:
             from syzygy_like.messages import production as messages

@@ -6,6 +6,7 @@ import contextlib
 import functools
 from typing import Any
 
+from django.apps.registry import Apps
 from django.db import DatabaseError
 
 
@@ -50,6 +51,32 @@ class Table:
         if editor is not None:
             return contextlib.nullcontext(editor)
         return self.connection.schema_editor()  # type: ignore[no-any-return]
+
+
+class OfMigration:
+    """What rows have that are about migrations."""
+
+    app: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.app}.{self.name}"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """App label and name of the migration."""
+        return self.app, self.name
+
+
+def meta(table: str, *unique: str) -> type:
+    """Return the options of a model of such a table, which is in no app."""
+    options = {
+        "apps": Apps(),
+        "app_label": "syzygy_like",
+        "db_table": table,
+        "unique_together": [unique],
+    }
+    return type("Meta", (), options)
 
 
 def names_there(connection: Any, *names: str) -> bool:

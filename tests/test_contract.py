@@ -235,6 +235,13 @@ def test_normalize_together():
     assert normalize_together(("a", "b")) == (("a", "b"),)
 
 
+def test_a_command_knows_where_it_was_called():
+    """``BaseCommand._called_from_command_line``."""
+    assert migrate.Command._called_from_command_line is False
+    source = inspect.getsource(migrate.Command.run_from_argv)
+    assert "self._called_from_command_line = True" in source
+
+
 def test_migrate_makes_its_executor_by_a_global():
     """``migrate.MigrationExecutor``, unless there is ``Command.executor_class``."""
     if hasattr(migrate.Command, "executor_class"):

@@ -68,6 +68,7 @@ ADAPTERS = (
     "traffic",
     "messages",
     "recording",
+    "steps",
     "carrying",
     "runs",
     "itineraries",

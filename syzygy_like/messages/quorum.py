@@ -145,13 +145,10 @@ def evicted(error: EvictedError) -> str:
 
 def unfit(error: UnfitCacheError) -> str:
     """Say why parties cannot meet in a cache."""
-    if not error.backend:
-        why = "which is not in CACHES"
-    else:
-        why = f"a {error.backend}, in which processes do not find each other"
     return (
-        f"{QUORUM_CACHE} is {error.alias!r}, {why}. Use Redis, Memcached or the "
-        "database cache, or remove the setting: then the parties meet in the database."
+        f"{QUORUM_CACHE} is {error.alias!r}, a {error.backend}, in which processes do "
+        "not find each other. Use Redis, Memcached or the database cache, or remove "
+        "the setting: then the parties meet in the database."
     )
 
 

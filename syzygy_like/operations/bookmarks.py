@@ -5,19 +5,18 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from django.apps.registry import Apps
 from django.db import models
 from django.utils.timezone import now
 
 from syzygy_like.operations.batches import Batch
-from syzygy_like.tables import Table
+from syzygy_like.tables import Table, meta
 
 TABLE = "syzygy_like_backfill"
 
 
 @functools.cache
 def entry_class() -> Any:
-    """Return the model of the table, which is in no app: nobody migrates it."""
+    """Return the model of the table."""
 
     class Entry(models.Model):
         id = models.BigAutoField(primary_key=True)
@@ -32,11 +31,7 @@ def entry_class() -> Any:
         rows = models.BigIntegerField(default=0)
         since = models.DateTimeField(default=now)
 
-        class Meta:
-            apps = Apps()
-            app_label = "syzygy_like"
-            db_table = TABLE
-            unique_together = [("app", "operation")]
+        Meta = meta(TABLE, "app", "operation")
 
         def __str__(self) -> str:
             return f"{self.app}.{self.model}: {self.done}"

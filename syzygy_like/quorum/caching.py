@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from django.conf import settings
 from django.core.cache import caches
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
@@ -44,8 +43,6 @@ class Cache:
 
     def __init__(self, cache: str, alias: str):
         self.place = Place(cache, is_cache=True)
-        if cache not in settings.CACHES:
-            raise UnfitCacheError(cache, "")
         backend = self._backend()
         if isinstance(backend, UNFIT):
             raise UnfitCacheError(cache, type(backend).__name__)

@@ -78,7 +78,7 @@ class EvictedError(Exception):
 
 
 class UnfitCacheError(Exception):
-    """A cache in which processes cannot meet; ``backend`` is "" if there is none."""
+    """A cache in which processes cannot meet; ``backend`` is the name of its class."""
 
     def __init__(self, alias: str, backend: str):
         super().__init__(alias, backend)

@@ -14,8 +14,8 @@ from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
-from syzygy_like.scratch.guards import NotRehearsedError
 from syzygy_like.interrupts import Terminated
+from syzygy_like.scratch.guards import NotRehearsedError
 
 Key = tuple[str, str]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from django.db import connections
 
-from syzygy_like.scratch.guards import guarded
 from syzygy_like.interrupts import held_back, terminating
+from syzygy_like.scratch.guards import guarded
 from syzygy_like.scratch.makers import Maker, maker
 from syzygy_like.scratch.standins import standing_in
 
