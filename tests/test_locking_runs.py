@@ -254,7 +254,8 @@ def test_an_unknown_alias_is_named(project, database):
     project.write("shop", "0001", TABLE)
     project.settings = {"MIGRATION_LOCK_DATABASE": {database: "direct"}}
     text = refused(project, "migrate", PRE, database=database)
-    assert "The database 'direct' cannot be reached: " in text
+    assert "MIGRATION_LOCK_DATABASE is {" in text
+    assert "Use an alias that DATABASES, or CACHES, has." in text
 
 
 @pytest.mark.databases("sqlite")
