@@ -19,9 +19,17 @@ import django
 from tests.deployment_work import Server
 
 # All processes are forked from one that has these modules.
-with contextlib.suppress(ImportError):
-    importlib.import_module("django.db.backends.sqlite3.base")
-    importlib.import_module("django.db.backends.postgresql.base")
+PRELOADED = (
+    "tests.databases",
+    "django.core.checks",
+    "django.urls",
+    "django.views.debug",
+    "django.db.backends.sqlite3.base",
+    "django.db.backends.postgresql.base",
+)
+for name in PRELOADED:
+    with contextlib.suppress(ImportError):
+        importlib.import_module(name)
 
 
 def serve(
