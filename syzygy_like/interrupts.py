@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import NoReturn
 
@@ -27,14 +27,37 @@ def terminating() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def held_back(
-    numbers: Collection[int] = (signal.SIGINT, *TERMINATION),
-) -> Iterator[None]:
+def stopped_once() -> Iterator[None]:
+    """
+    Let the first signal that would end the process raise, and none after it.
+
+    So what is done because of it comes to its end. Ctrl-C raises KeyboardInterrupt,
+    the others SystemExit, as in ``terminating``.
+    """
+    came: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if came:
+            return
+        came.append(number)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        _exit(number, frame)
+
+    defaults = (signal.SIG_DFL, signal.default_int_handler)
+    both = (signal.SIGINT, *TERMINATION)
+    numbers = [n for n in both if signal.getsignal(n) in defaults]
+    with _handled(dict.fromkeys(numbers, stop)):
+        yield
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
     """Hold back Ctrl-C and the others until the end; the first comes then."""
     held: list[int] = []
     heeded = [
         number
-        for number in numbers
+        for number in (signal.SIGINT, *TERMINATION)
         if signal.getsignal(number) not in (signal.SIG_IGN, None)
     ]
     with _handled(dict.fromkeys(heeded, lambda number, frame: held.append(number))):

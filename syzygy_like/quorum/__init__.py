@@ -18,7 +18,7 @@ from typing import Any
 from django.db import connections
 
 from syzygy_like.guard import Quorum
-from syzygy_like.interrupts import TERMINATION, held_back, terminating
+from syzygy_like.interrupts import held_back, stopped_once
 from syzygy_like.quorum.attendance import Attendance
 from syzygy_like.quorum.errors import (
     CacheFault,
@@ -105,7 +105,7 @@ def _meet(
     What stops jobs (Kubernetes, CI) terminates them: a vote must not outlive that.
     """
     leads = False
-    with terminating():
+    with stopped_once():
         try:
             # Since the look before, others may have met, applied it all and left.
             if not attendance.arrive() or look() is not None:
@@ -113,7 +113,7 @@ def _meet(
                 leads = attendance.wait(timeout)
         finally:
             if not leads:
-                with held_back(TERMINATION):  # some send it twice
+                with held_back():
                     attendance.leave()
     return leads
 
