@@ -119,17 +119,17 @@ class StagedExecutor(MigrationExecutor):
     def carry_out(self, run: Run) -> Any:
         """Carry out the legs of a deploy; return the state that is then built."""
         verb = "unapply" if run.backwards else "apply"
-        report = self.progress_callback or (lambda *args: None)
         run.begin(self.itinerary.placements)
         state = None
         carrier = Carrier(self.connection, self.staging.guard)
         for leg in run.legs:
             self.staging.guard.before_each()
-            report(f"{verb}_start", leg.portion, False)
             undo = functools.partial(self.rollback.leg_back, leg)
-            with self._failing(leg.portion, undo, undo):
+            with (
+                self._reporting(verb, leg.portion),
+                self._failing(leg.portion, undo, undo),
+            ):
                 run.carry_out(leg, carrier)
-            report(f"{verb}_success", leg.portion, False)
             state = leg.before if run.backwards else leg.after
         run.finish()
         return state
@@ -154,7 +154,8 @@ class StagedExecutor(MigrationExecutor):
                 self.stepper.journal.strike(migration)
             if fake or not self._steps(migration, "apply_migration"):
                 return super().apply_migration(state, migration, fake)
-            return self._stepping("apply", self.stepper.apply, state, migration)
+            with self._reporting("apply", migration):
+                return self.stepper.apply(migration, state)
 
     def unapply_migration(
         self, state: Any, migration: Migration, fake: bool = False
@@ -164,7 +165,8 @@ class StagedExecutor(MigrationExecutor):
         with self._failing(migration):
             if fake or not self._steps(migration, "unapply_migration"):
                 return super().unapply_migration(state, migration, fake)
-            return self._stepping("unapply", self.stepper.unapply, state, migration)
+            with self._reporting("unapply", migration):
+                return self.stepper.unapply(migration, state)
 
     def _steps(self, migration: Migration, method: str) -> bool:
         """Tell whether nobody has a way of his own to carry a migration out."""
@@ -173,12 +175,13 @@ class StagedExecutor(MigrationExecutor):
         is_usual = not (is_own or is_peculiar(migration))
         return is_usual and self.staging.guard.keeps_journal
 
-    def _stepping(self, verb: str, move: Any, state: Any, migration: Migration) -> Any:
+    @contextlib.contextmanager
+    def _reporting(self, verb: str, migration: Migration) -> Iterator[None]:
+        """Tell the command where the run is, as Django's executor does."""
         report = self.progress_callback or (lambda *args: None)
         report(f"{verb}_start", migration, False)
-        state = move(migration, state)
+        yield
         report(f"{verb}_success", migration, False)
-        return state
 
     @functools.cached_property
     def rollback(self) -> Rollback:

@@ -54,8 +54,9 @@ class Rollback:
             raise IrreversibleRunError(irreversible)
 
     def note(self, migration: Migration, undo: Undo) -> None:
-        """Keep in mind how to undo what is applied of a migration."""
-        self.carried.append((migration, undo))
+        """Keep in mind how to undo what is applied of a migration, if that may be."""
+        if self.executor.staging.guard.rolls_back:  # it holds on to a state
+            self.carried.append((migration, undo))
 
     def back(self, failure: MigrationFailedError) -> NoReturn:
         """Undo what is applied, the last first. Raises RolledBackError in the end."""

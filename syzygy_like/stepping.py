@@ -11,6 +11,7 @@ from django.db.migrations.state import ProjectState
 from syzygy_like.carrying import Carrier
 from syzygy_like.crossing import Extent, Portion
 from syzygy_like.guard import Guard
+from syzygy_like.history import Key
 from syzygy_like.itineraries import Plan
 from syzygy_like.journal import Journal, Resumed, UnfinishedMigrationError
 from syzygy_like.recording import Recording
@@ -45,29 +46,13 @@ class Stepper:
 
     def apply(self, migration: Migration, state: ProjectState) -> ProjectState:
         """Apply a migration, or what is left of it; return the state after it."""
-        count = len(migration.operations)
-
-        def note(number: int) -> None:
-            with self.journal.noting():
-                if number == count:
-                    self.journal.strike(migration)
-                    self.recording.applied((migration.app_label, migration.name))
-                else:
-                    self.journal.note(migration, False, number)
-
+        end = len(migration.operations)
+        note = self._noting(migration, False, end, self.recording.applied)
         return self._carry(self.carrier.forwards, migration, state, note, False)
 
     def unapply(self, migration: Migration, state: ProjectState) -> ProjectState:
         """Undo a migration, or what is left of it; the state is that before it."""
-
-        def note(number: int) -> None:
-            with self.journal.noting():
-                if number == 0:
-                    self.journal.strike(migration)
-                    self.recording.unapplied((migration.app_label, migration.name))
-                else:
-                    self.journal.note(migration, True, number)
-
+        note = self._noting(migration, True, 0, self.recording.unapplied)
         return self._carry(self.carrier.backwards, migration, state, note, True)
 
     def take_back(self, migration: Migration, state: ProjectState) -> bool:
@@ -79,17 +64,30 @@ class Stepper:
         done = self.journal.done(migration, backwards=False)
         if done is None:
             return False
+        portion = Portion(migration, Extent.WHOLE, migration.operations)
+        note = self._noting(migration, False, 0)  # it was not recorded
+        self.carrier.backwards(portion, state, done, lambda: None, note)
+        return bool(done)
+
+    def _noting(
+        self,
+        migration: Migration,
+        backwards: bool,
+        end: int,
+        record: Callable[[Key], None] | None = None,
+    ) -> Callable[[int], None]:
+        """Return what notes how many operations are carried out, up to an end."""
 
         def note(number: int) -> None:
             with self.journal.noting():
-                if number == 0:
-                    self.journal.strike(migration)
-                else:
-                    self.journal.note(migration, False, number)
+                if number != end:
+                    self.journal.note(migration, backwards, number)
+                    return
+                self.journal.strike(migration)
+                if record:
+                    record((migration.app_label, migration.name))
 
-        portion = Portion(migration, Extent.WHOLE, migration.operations)
-        self.carrier.backwards(portion, state, done, lambda: None, note)
-        return bool(done)
+        return note
 
     def end(self) -> None:
         """Leave nothing behind that is not needed."""

@@ -54,22 +54,31 @@ class Step:
 
     def forwards(self, state: ProjectState, note: Note, repeated: bool) -> ProjectState:
         """Carry it out, from a state, and return the one after it."""
-
-        def attempt() -> ProjectState:
-            again = repeated or self.statements.wrote
-            return self._take(self.single.apply, state, note, again, state)
-
-        return self._patiently(attempt)
+        return self._patiently(self.single.apply, state, note, repeated, state)
 
     def backwards(self, state: ProjectState, note: Note, repeated: bool) -> None:
         """Undo it, back to a state."""
         there = self.single.mutate_state(state, preserve=True)
+        self._patiently(self.single.unapply, state, note, repeated, there)
+
+    def _patiently(
+        self,
+        move: Move,
+        state: ProjectState,
+        note: Note,
+        repeated: bool,
+        before: ProjectState,
+    ) -> ProjectState:
+        """Make a move; where it is tried again, a part of it may be done."""
 
         def attempt() -> ProjectState:
             again = repeated or self.statements.wrote
-            return self._take(self.single.unapply, state, note, again, there)
+            return self._take(move, state, note, again, before)
 
-        self._patiently(attempt)
+        name = f"{self.single.app_label}.{self.single.name}"
+        return self.guard.patience.attempt(
+            self.connection, name, attempt, self._may_be_repeated
+        )
 
     def _take(
         self,
@@ -109,12 +118,6 @@ class Step:
 
     def _editor(self) -> Any:
         return self.connection.schema_editor(atomic=self.single.atomic)
-
-    def _patiently(self, attempt: Callable[[], ProjectState]) -> ProjectState:
-        name = f"{self.single.app_label}.{self.single.name}"
-        return self.guard.patience.attempt(
-            self.connection, name, attempt, self._may_be_repeated
-        )
 
     def _may_be_repeated(self) -> bool:
         resumes = getattr(self.single.operations[0], "resumes", False) is True
