@@ -41,6 +41,15 @@ def _add_stages(parser: CommandParser) -> None:
     )
 
 
+def _add_loss(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--allow-loss",
+        action="store_true",
+        help="With --abort-deploy, drops without asking what the new version may have "
+        "written.",
+    )
+
+
 def _add_bridge(parser: CommandParser) -> None:
     bridge = parser.add_mutually_exclusive_group()
     bridge.add_argument(
@@ -68,6 +77,7 @@ def _add_bridge(parser: CommandParser) -> None:
 def add_arguments(parser: CommandParser) -> None:
     """Add our options of migrate."""
     _add_stages(parser)
+    _add_loss(parser)
     _add_bridge(parser)
     _add_lock(parser)
     _add_limits(parser)
@@ -170,8 +180,9 @@ def is_guarded(options: dict[str, Any]) -> bool:
     )
     if options.get("rollback_on_failure"):
         return True
-    settled = conf.guards_all() or conf.limits_statements()
-    return settled or any(options.get(each) is not None for each in asked)
+    return conf.limits_statements() or any(
+        options.get(each) is not None for each in asked
+    )
 
 
 def refuse_combinations(options: dict[str, Any]) -> None:

@@ -30,6 +30,12 @@ class Carrier:
     def __init__(self, connection: Any, guard: Guard):
         self.connection = connection
         self.guard = guard
+        self._steps: list[Step] = []
+
+    @property
+    def wrote(self) -> bool:
+        """Whether an operation outside of a transaction has changed anything."""
+        return any(each.statements.wrote for each in self._steps)
 
     def forwards(
         self,
@@ -45,6 +51,7 @@ class Carrier:
         Operations before the number ``done`` are carried out already, and maybe that
         one in part; None if it was not begun.
         """
+        self._steps.clear()
         count = len(portion.operations)
         if self.is_in_one(portion):
             noted = functools.partial(note, count)
@@ -75,6 +82,7 @@ class Carrier:
         Of its operations the first ``done`` are carried out, None if all are, and
         maybe the next in part; the last of them may be undone in part.
         """
+        self._steps.clear()
         if self.is_in_one(portion):
             noted = functools.partial(note, 0)
             return self._whole(portion, portion.unapply, state, claim, noted)
@@ -122,4 +130,6 @@ class Carrier:
 
     def _step(self, operation: Operation, portion: Portion) -> Step:
         single = Portion(portion.migration, Extent.WHOLE, [operation])
-        return Step(self.connection, self.guard, single)
+        step = Step(self.connection, self.guard, single)
+        self._steps.append(step)
+        return step

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
+from typing import Any
 
 from syzygy_like.history import Key
 
@@ -12,39 +14,47 @@ class Conflict(enum.Enum):
 
     FAKE = enum.auto()
     FINISHING = enum.auto()
+    FOREIGN = enum.auto()
     INCOMPLETE = enum.auto()
-    NEXT = enum.auto()
     NOTHING = enum.auto()
     SQUASHED = enum.auto()
     TARGETS = enum.auto()
 
 
 class DeployUnderWayError(Exception):
-    """What is asked for cannot be done in a deploy that is under way."""
+    """
+    What is asked for cannot be done in a deploy that is under way.
 
-    def __init__(self, conflict: Conflict, key: Key | None = None):
-        super().__init__(conflict, key)
+    ``key`` is a migration that the conflict is about, ``own`` one of this version's.
+    """
+
+    def __init__(
+        self, conflict: Conflict, key: Key | None = None, own: Key | None = None
+    ):
+        super().__init__(conflict, key, own)
         self.conflict = conflict
         self.key = key
+        self.own = own
 
 
 class Fault(enum.Enum):
-    """What can be wrong with an entry of the ledger."""
+    """What can be wrong with an entry of the record."""
 
+    BASIS = enum.auto()
     CHANGED = enum.auto()
     RECORDED = enum.auto()
-    UNKNOWN = enum.auto()
 
 
 class InvalidEntryError(Exception):
     """
-    The ledger does not fit the files, or Django's history.
+    The record does not fit the files, or Django's history, or what is installed.
 
-    It has a migration that there is no file of, or one that has changed since, or one
-    that somebody else has applied.
+    It has a migration that has changed since, or one that somebody else has applied, or
+    one of which something else is computed here, where the ``basis`` was another.
     """
 
-    def __init__(self, key: Key, fault: Fault):
-        super().__init__(key, fault)
+    def __init__(self, key: Key, fault: Fault, basis: Mapping[str, Any] | None = None):
+        super().__init__(key, fault, basis)
         self.key = key
         self.fault = fault
+        self.basis = basis

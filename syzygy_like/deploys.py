@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.db.migrations import Migration
 from django.db.migrations.state import ProjectState
 
+from syzygy_like import backends
 from syzygy_like.conflicts import Fault, InvalidEntryError
-from syzygy_like.crossing import Crossing, Portion
-from syzygy_like.crossing import Extent as Part
+from syzygy_like.crossing import Crossing, Extent, NoHalvesError, Portion
+from syzygy_like.digests import changed, digest, effect, file_digest
+from syzygy_like.effects import Reader
 from syzygy_like.history import History, Key
-from syzygy_like.journal import digest
-from syzygy_like.ledger import Extent, Ledger, Progress
+from syzygy_like.ledger import Ledger
 from syzygy_like.placements import Placement, StagedPlan
 from syzygy_like.planner import plan_pre_deploy
+from syzygy_like.record import Entry, Record, Release
 from syzygy_like.resolver import Policy
+from syzygy_like.schema import Schema
 from syzygy_like.tracking import Tracker
-
-# How much of a migration is carried out before the roll-out, if anything.
-PARTS = {Extent.WHOLE: Part.WHOLE, Extent.HALF: Part.FIRST, Extent.NOTHING: None}
-EXTENTS = {part: extent for extent, part in PARTS.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,188 +29,323 @@ class Leg:
     """
     A portion that is to be carried out, or back.
 
-    ``before`` is what is built before it, ``after`` what is built after it.
+    ``before`` is what is built before it, ``after`` what is built after it, ``effect``
+    tells what it does to the schema, whose ``tables`` it changes, and ``makes`` are the
+    columns and tables that it adds. ``release`` is the number of the release that it is
+    carried out for.
     """
 
     portion: Portion
     before: ProjectState
     after: ProjectState
+    effect: str = ""
+    tables: frozenset[str] = frozenset()
+    makes: tuple[str, ...] = ()
+    release: int = 1
 
     @property
     def key(self) -> Key:
         """App label and name of the migration."""
         return self.portion.app_label, self.portion.name
 
+    @property
+    def place(self) -> tuple[Key, Extent]:
+        """What tells its entry from others of the record."""
+        return self.key, self.portion.extent
+
 
 class Deploy:
-    """What the ledger says, together with the files."""
+    """What the record says, together with the files of this code."""
 
     def __init__(self, history: History, ledger: Ledger):
         self.history = history
         self.ledger = ledger
-        self.entries = ledger.entries()
         # Django's history, kept up to date as migrations are carried out.
         self.recorded = set(history.loader.applied_migrations)
-        for entry in self.entries:
-            self._check(entry)
+        self._codes: dict[int, Schema] = {}
 
-    def _check(self, entry: Any) -> None:
-        """Raise InvalidEntryError if an entry is not what it was."""
-        if entry.key not in self.history.loader.graph.nodes:
-            raise InvalidEntryError(entry.key, Fault.UNKNOWN)
-        if entry.digest and entry.digest != digest(self.migration(entry).operations):
-            raise InvalidEntryError(entry.key, Fault.CHANGED)
-        is_whole = entry.extent == Extent.WHOLE or entry.progress == Progress.FINISHED
-        if entry.key in self.recorded and not is_whole:
-            raise InvalidEntryError(entry.key, Fault.RECORDED)
+    @property
+    def record(self) -> Record:
+        """What is carried out by now."""
+        return self.ledger.record
 
     @property
     def is_under_way(self) -> bool:
         """Whether there is anything to finish."""
-        return bool(self.entries)
+        return self.record.is_under_way
 
     @property
-    def is_complete(self) -> bool:
-        """Whether all that precedes the roll-out is carried out."""
-        return self.first_unbuilt is None
+    def unknown(self) -> list[Key]:
+        """What is carried out of migrations that this code has no files of."""
+        nodes = self.history.loader.graph.nodes
+        keys = dict.fromkeys(each.key for each in self.record.entries)
+        return [key for key in keys if key not in nodes]
 
-    @property
-    def first_unbuilt(self) -> Key | None:
-        """The first that precedes the roll-out and is not carried out."""
-        left = (each.key for each in self.entries if not self._is_built(each))
-        return next(left, None)
+    def check(self) -> None:
+        """Raise InvalidEntryError if an entry does not fit the files, or Django."""
+        for entry in self.record.entries:
+            last = self.record.entry(entry.key)
+            is_half = last is not None and last.part is Extent.FIRST
+            if entry.key in self.recorded and is_half:
+                raise InvalidEntryError(entry.key, Fault.RECORDED)
+            if entry.is_done and not is_same(entry, self.migration(entry.key)):
+                raise InvalidEntryError(entry.key, Fault.CHANGED)
+        for release in self.record.releases:
+            if not backends.is_computable(release.basis):
+                key = next(iter(release.migrations))
+                raise InvalidEntryError(key, Fault.BASIS, release.basis)
 
-    def _is_built(self, entry: Any) -> bool:
-        is_nothing = entry.extent == Extent.NOTHING
-        return is_nothing or entry.progress not in (Progress.PLANNED, Progress.BEGUN)
-
-    @property
-    def built(self) -> set[Key]:
-        """What is carried out of what precedes the roll-out."""
-        early = (Progress.PLANNED, Progress.BEGUN)
-        return {each.key for each in self.entries if each.progress not in early}
-
-    @property
-    def begun(self) -> set[Key]:
-        """What something is carried out of."""
-        planned = Progress.PLANNED
-        return {each.key for each in self.entries if each.progress != planned}
-
-    @property
-    def finished(self) -> set[Key]:
-        """What nothing is left of."""
-        return {
-            each.key
-            for each in self.entries
-            if each.progress == Progress.FINISHED
-            or (each.extent == Extent.WHOLE and each.key in self.recorded)
-        }
-
-    @property
-    def is_being_finished(self) -> bool:
-        """Whether something that follows the roll-out is carried out."""
-        late = (Progress.FINISHING, Progress.FINISHED)
-        return any(entry.progress in late for entry in self.entries)
-
-    @property
-    def migrations(self) -> list[Migration]:
-        """The migrations of the entries, in order."""
-        return [self.migration(entry) for entry in self.entries]
-
-    def migration(self, entry: Any) -> Migration:
-        """Return the migration of an entry."""
-        migration: Migration = self.history.loader.graph.nodes[entry.key]
+    def migration(self, key: Key) -> Migration:
+        """Return a migration that there is a file of."""
+        migration: Migration = self.history.loader.graph.nodes[key]
         return migration
 
-    @property
-    def settled(self) -> list[Any]:
-        """The entries that cannot be decided anew, for something is built since."""
-        begun = self.begun
-        last = max(
-            (n for n, each in enumerate(self.entries, start=1) if each.key in begun),
-            default=0,
-        )
-        return self.entries[:last]
+    def ordered(self, keys: Collection[Key]) -> list[Key]:
+        """Return those that there are files of, in the order of Django's plan."""
+        return [key for key in self.history.plan if key in keys]
 
-    @property
-    def taken(self) -> dict[Key, Part | None]:
-        """How much of what is settled is carried out before the roll-out."""
-        return {each.key: PARTS[each.extent] for each in self.settled}
+    # What is carried out.
+
+    def start_keys(self) -> list[Key]:
+        """Return what was applied where the deploy began, in order."""
+        keys = {each.key for each in self.record.entries}
+        return [key for key in self.history.applied if key not in keys]
 
     def start(self, there: Collection[Key] = ()) -> Tracker:
         """Return the world where the deploy began."""
-        keys = {entry.key for entry in self.entries}
-        applied = [key for key in self.history.applied if key not in keys]
-        return self.history.at([*applied, *there])
+        return self.history.at([*self.start_keys(), *there])
 
-    def crossing(self) -> Crossing:
-        """Return a crossing at its start."""
-        return self.history.crossing(self.start())
+    def codes(self, serving: int, number: int) -> tuple[Schema, ...]:
+        """Return the codes of the releases from one up to another, but for that."""
+        return tuple(self._code(each) for each in range(serving, number))
+
+    def _code(self, number: int) -> Schema:
+        """Return what the code of a release expects; 0 is the one before the first."""
+        if number not in self._codes:
+            members = self.record.members
+            keys = {key for key, release in members.items() if release <= number}
+            tracker = self.history.at(self.ordered(keys.union(self.start_keys())))
+            self._codes[number] = tracker.world.code
+        return self._codes[number]
+
+    def reader(self, number: int) -> Reader:
+        """Return the reader by which the parts of a release are computed."""
+        return self.history.reader(self.record.releases[number - 1].basis)
+
+    def replay(self) -> tuple[Crossing, list[Leg]]:
+        """
+        Return a crossing that has come as far as the database, and how it came there.
+
+        Raises InvalidEntryError where another outcome is computed than was carried out.
+        """
+        crossing = self.history.crossing(self.start())
+        legs = []
+        for entry in self.record.entries:
+            serving = self.record.releases[entry.release - 1].serving
+            codes = self.codes(serving, entry.release)
+            crossing.join(codes, self.reader(entry.release))
+            try:
+                made = leg(crossing, self.migration(entry.key), entry.part)
+            except NoHalvesError as error:
+                raise self._differs(entry) from error
+            if not entry.is_done and not is_same_start(entry, made.portion):
+                raise InvalidEntryError(entry.key, Fault.CHANGED)
+            if entry.effect and entry.effect != made.effect:
+                raise self._differs(entry)
+            legs.append(dataclasses.replace(made, release=entry.release))
+        return crossing, legs
+
+    def _differs(self, entry: Entry) -> InvalidEntryError:
+        basis = self.record.releases[entry.release - 1].basis
+        return InvalidEntryError(entry.key, Fault.BASIS, basis)
+
+    def unfinished(self, legs: Iterable[Leg]) -> list[Leg]:
+        """Return what an earlier run has begun and not ended."""
+        places = {each.place for each in self.record.entries if not each.is_done}
+        return [each for each in legs if each.place in places]
+
+    # What precedes the roll-out.
+
+    def first_missing(self, number: int) -> Key | None:
+        """Return the first of a release that precedes its roll-out and is not done."""
+        migrations = self.record.releases[number - 1].migrations
+        for key in self.ordered(migrations):
+            entry = self.record.entry(key)
+            is_begun = entry is not None and not entry.is_done
+            if is_begun or (entry is None and migrations[key] is not None):
+                return key
+        return None
+
+    def joining(self, pending: Iterable[Migration]) -> Joining:
+        """Return the release that a pre-deploy of pending migrations is for."""
+        record, last = self.record, len(self.record.releases)
+        if not record.is_under_way:
+            return Joining(1, 0, backends.basis())
+        release = record.releases[-1]
+        keys = {(each.app_label, each.name) for each in pending}
+        new = keys - record.members.keys()
+        begun = any(each.release == last for each in record.entries)
+        is_joining = bool(new) and self.first_missing(last) is None and begun
+        if not is_joining:
+            return Joining(last, release.serving, release.basis)
+        return Joining(last + 1, record.rolled_out, backends.basis())
+
+    def crossing(self, joining: Joining) -> tuple[Crossing, list[Leg]]:
+        """Return a crossing that goes on with a release, and how it came there."""
+        crossing, legs = self.replay()
+        codes = self.codes(joining.serving, joining.number)
+        crossing.join(codes, self.history.reader(joining.basis))
+        return crossing, legs
+
+    def undecided(self, pending: Iterable[Migration]) -> list[Key]:
+        """Return what nothing is carried out of, of the deploy and of what is new."""
+        done = {each.key for each in self.record.entries} | self.recorded
+        keys = {(each.app_label, each.name) for each in pending}
+        return self.ordered((keys | self.record.members.keys()) - done)
 
     def places(
-        self, pending: Iterable[Migration], policy: Policy, there: Collection[Key] = ()
+        self,
+        pending: Iterable[Migration],
+        policy: Policy,
+        joining: Joining,
+        there: Collection[Key] = (),
     ) -> StagedPlan:
         """
-        Return the place of each migration of the deploy, and of those that come to it.
+        Return the place of each migration that nothing is carried out of.
 
         Those that are ``there`` already, though not recorded, do nothing.
         """
-        begun = {entry.key for entry in self.entries}
-        later = [each for each in pending if (each.app_label, each.name) not in begun]
-        migrations = [*self.migrations, *later]
+        keys = self.undecided(pending)
+        migrations = [self.migration(key) for key in keys]
         tracker = self.start(there)
+        kept = None
+        if self.is_under_way:
+            tracker = self.crossing(joining)[0].written.fork()
+            kept = self._kept(keys, joining)
         start = tracker.world
         return plan_pre_deploy(
             self.history.forwards(tracker, migrations, there),
             start,
             self.history.edges(migrations, backwards=False),
             policy,
-            None if there else self.crossing,
-            self.taken,
+            None if there else lambda: self.crossing(joining)[0],
+            kept,
         )
 
-    def plan(self, placements: Iterable[Placement]) -> None:
-        """Write down what is to be carried out, in place of what was planned."""
-        settled = self.settled
-        known = {each.key for each in settled}
-        self.ledger.write(
-            [
-                (each.key, EXTENTS[each.extent] if each.is_ready else Extent.NOTHING)
-                for each in placements
-                if each.key not in known
-            ],
-            after=settled[-1].id if settled else 0,
-        )
-        self.entries = self.ledger.entries()
+    def _kept(self, keys: Iterable[Key], joining: Joining) -> set[Key]:
+        """Return what is to follow the roll-out of an earlier release, or of this one."""
+        members, rolled_out = self.record.members, self.record.rolled_out
+        numbers = {key: members.get(key, joining.number) for key in keys}
+        return {
+            key
+            for key, number in numbers.items()
+            if number < joining.number or number <= rolled_out
+        }
 
-    @property
-    def parts(self) -> list[tuple[Migration, Part | None]]:
-        """The migrations, and how much of each precedes the roll-out."""
-        return [(self.migration(each), PARTS[each.extent]) for each in self.entries]
+    def decided(self, joining: Joining, placements: Iterable[Placement]) -> Record:
+        """Return the record with what is to be carried out for a release."""
+        record = self.record if self.is_under_way else self.record.without_deploy()
+        known = dict[Key, "Extent | None"]()
+        if len(record.releases) >= joining.number:
+            known.update(record.releases[joining.number - 1].migrations)
+        members = record.members
+        for each in placements:
+            if members.get(each.key, joining.number) == joining.number:
+                known[each.key] = each.extent if each.is_ready else None
+        release = Release(known, joining.serving, joining.basis)
+        return record.release(joining.number, release)
 
-    def homeward(self, crossing: Crossing, held: Collection[Key]) -> Iterator[Leg]:
+    # What follows it.
+
+    def remaining(
+        self,
+        crossing: Crossing,
+        keys: Iterable[Key],
+        record: Record | None = None,
+        held: Collection[Key] = (),
+    ) -> Iterator[Leg]:
         """
-        Yield what follows the roll-out, carried out already or not.
+        Yield what is left of some migrations, in order, by the record or another one.
 
-        The crossing has to be where the first halves end. What is ``held``, and what
-        comes after it, is left out.
+        The crossing has come as far as all that has begun leads. What is ``held``, and
+        what comes after it, is left out.
         """
+        record = self.record if record is None else record
         waiting: set[Key] = set()
         nodes = self.history.loader.graph.node_map
-        for migration, part in self.parts:
-            key = (migration.app_label, migration.name)
+        for key in keys:
             parents = {parent.key for parent in nodes[key].parents}
             if key in held or parents & waiting:
                 waiting.add(key)
-            else:
-                yield leg(crossing, migration, BACK_HOME[part])
+                continue
+            part = self._left(key, record)
+            if part is None:
+                continue
+            number = record.members[key]
+            release = record.releases[number - 1]
+            codes = self.codes(release.serving, number)
+            crossing.join(codes, self.history.reader(release.basis))
+            made = leg(crossing, self.migration(key), part)
+            yield dataclasses.replace(made, release=number)
+
+    def _left(self, key: Key, record: Record) -> Extent | None:
+        """Return what is left to be begun of a migration, None if nothing is."""
+        entry = record.entry(key)
+        is_ending = entry and entry.part is not Extent.FIRST and not entry.is_done
+        if key in self.recorded or is_ending:
+            return None
+        if entry is None:
+            return Extent.WHOLE
+        return Extent.SECOND if entry.part is Extent.FIRST else Extent.NOTHING
+
+    def is_over(self, key: Key) -> bool:
+        """Tell whether all of a migration is carried out, recorded or not."""
+        entry = self.record.entry(key)
+        is_last = entry is not None and entry.part is not Extent.FIRST
+        return key in self.recorded or bool(is_last and entry and entry.is_done)
+
+    @property
+    def is_finished(self) -> bool:
+        """
+        Whether Django's history can tell all that there is.
+
+        What is held is as any other migration if nothing that comes after it, nor any
+        part of it, is carried out.
+        """
+        entries = self.record.entries
+        return all(each.is_done and each.key in self.recorded for each in entries)
 
 
-BACK_HOME = {None: Part.WHOLE, Part.FIRST: Part.SECOND, Part.WHOLE: Part.NOTHING}
+@dataclasses.dataclass(frozen=True)
+class Joining:
+    """
+    The release that a pre-deploy is for, by its number.
+
+    ``serving`` is the number of the oldest one that may be serving, ``basis`` what is
+    computed with.
+    """
+
+    number: int
+    serving: int
+    basis: Mapping[str, Any]
+
+
+def is_same(entry: Entry, migration: Migration) -> bool:
+    """Tell whether a migration is what it was when something of it was carried out."""
+    if entry.file and entry.file == file_digest(migration):
+        return True
+    return entry.digest == digest(migration.operations)
+
+
+def is_same_start(entry: Entry, portion: Portion) -> bool:
+    """Tell whether what is carried out of a part that was begun is what it was."""
+    if entry.file and entry.file == file_digest(portion.migration):
+        return True
+    return entry.digest == digest(portion.operations[: entry.operations])
 
 
 def outward(
-    crossing: Crossing, parts: Iterable[tuple[Migration, Part | None]]
+    crossing: Crossing, parts: Iterable[tuple[Migration, Extent | None]]
 ) -> Iterator[Leg]:
     """Yield what precedes a roll-out."""
     for migration, part in parts:
@@ -221,14 +355,34 @@ def outward(
             yield leg(crossing, migration, part)
 
 
-def leg(crossing: Crossing, migration: Migration, part: Part) -> Leg:
+def leg(crossing: Crossing, migration: Migration, part: Extent) -> Leg:
     """Carry out a part of a migration on a crossing."""
-    before = crossing.built.state.clone()
-    take: dict[Part, Callable[[Migration], Portion]] = {
-        Part.WHOLE: crossing.whole,
-        Part.FIRST: crossing.first_half,
-        Part.SECOND: crossing.second_half,
-        Part.NOTHING: lambda migration: Portion(migration, Part.NOTHING, []),
+    before, database = crossing.built.state.clone(), crossing.database
+    take: dict[Extent, Callable[[Migration], Portion]] = {
+        Extent.WHOLE: crossing.whole,
+        Extent.FIRST: crossing.first_half,
+        Extent.SECOND: crossing.second_half,
+        Extent.NOTHING: lambda migration: Portion(migration, Extent.NOTHING, []),
     }
     portion = take[part](migration)
-    return Leg(portion, before, crossing.built.state.clone())
+    after, outcome = crossing.built.state.clone(), crossing.database
+    return Leg(
+        portion,
+        before,
+        after,
+        effect(database, outcome),
+        changed(database, outcome),
+        tuple(added(database, outcome)),
+    )
+
+
+def added(before: Schema, after: Schema) -> Iterator[str]:
+    """Yield the tables that are added to a schema, and the columns of others."""
+    for name, table in after.tables.items():
+        old = before.tables.get(name)
+        if old is None:
+            yield name
+        elif old is not table:
+            yield from (
+                f"{name}.{each}" for each in table.columns if each not in old.columns
+            )

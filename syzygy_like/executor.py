@@ -18,6 +18,7 @@ from syzygy_like.failures import MigrationFailedError
 from syzygy_like.history import History
 from syzygy_like.itineraries import Itinerary, Plan, Staging
 from syzygy_like.ledger import Ledger
+from syzygy_like.looking import SomethingToDo
 from syzygy_like.placements import Placement
 from syzygy_like.rollback import Rollback, Undo, bare, refuse_irreversible
 from syzygy_like.runs import Run
@@ -45,14 +46,36 @@ class StagedExecutor(MigrationExecutor):
             plan = super().migration_plan(targets)
         finally:
             self._planning = False
+        if self.staging.is_looking:
+            return self._look(plan, targets)
+        return self._planned(plan, targets)
+
+    def _planned(self, plan: Plan, targets: Any) -> Plan:
         scheduler = Scheduler(self, self.history, self.deploy)
         self.itinerary = scheduler.itinerary(plan, targets, self.staging)
         return self.itinerary.presented(self.staging)
 
+    def _look(self, plan: Plan, targets: Any) -> Plan:
+        """Return the plan if it is empty. Raises SomethingToDo for any other."""
+        if self.staging.aborts:
+            raise SomethingToDo
+        try:
+            planned = self._planned(plan, targets)
+        except Exception as error:  # another run may be in the middle of something
+            raise SomethingToDo from error
+        if planned:
+            raise SomethingToDo
+        return planned
+
+    @functools.cached_property
+    def ledger(self) -> Ledger:
+        """What keeps the record of the database."""
+        return Ledger(self.connection)
+
     @functools.cached_property
     def deploy(self) -> Deploy:
         """The deploy that is under way on the database, or that this run begins."""
-        return Deploy(self.history, Ledger(self.connection))
+        return Deploy(self.history, self.ledger)
 
     @property
     def history(self) -> History:
@@ -63,9 +86,10 @@ class StagedExecutor(MigrationExecutor):
         """Explain why a migration of the plan fits no stage."""
         history = self.history
         placements = self.itinerary.placements or self.staging.plan.placements
-        earlier = [each.key for each in placements[: placements.index(placement)]]
-        known = dict.fromkeys([*history.applied, *earlier])
-        tracker = history.at(known)
+        earlier = {each.key for each in placements[: placements.index(placement)]}
+        begun = {each.key for each in self.deploy.record.entries}
+        known = earlier | begun | {*history.applied}
+        tracker = history.at(self.deploy.ordered(known))
         return history.explain(tracker, placement.step.migration)
 
     def migrate(
@@ -119,7 +143,6 @@ class StagedExecutor(MigrationExecutor):
     def carry_out(self, run: Run) -> Any:
         """Carry out the legs of a deploy; return the state that is then built."""
         verb = "unapply" if run.backwards else "apply"
-        run.begin(self.itinerary.placements)
         state = None
         carrier = Carrier(self.connection, self.staging.guard)
         for leg in run.legs:

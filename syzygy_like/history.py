@@ -15,6 +15,7 @@ from django.db.migrations.graph import MigrationGraph
 from django.db.migrations.loader import MigrationLoader
 
 from syzygy_like import backends
+from syzygy_like.backends import Basis
 from syzygy_like.crossing import Crossing, NoHalvesError
 from syzygy_like.databases import AnyDatabase, Database
 from syzygy_like.effects import Reader, Step
@@ -137,22 +138,26 @@ class History:
             for child in node.children
             if child.key[0] == migration.app_label
         )
-        explanation = explain(migration, tracker, self._inventive_reader)
+        explanation = explain(migration, tracker, self._inventive_reader())
         return dataclasses.replace(explanation, followers=tuple(followers))
 
-    @property
-    def _inventive_reader(self) -> Reader:
-        """A reader that knows what the databases can fill in."""
-        return dataclasses.replace(self.database.reader, omission=backends.omission())
+    def _inventive_reader(self, basis: Basis | None = None) -> Reader:
+        """Return a reader that knows what the databases can fill in."""
+        omission = backends.omission(backends.basis() if basis is None else basis)
+        return dataclasses.replace(self.database.reader, omission=omission)
 
-    def crossing(self, start: Tracker) -> Crossing:
-        """Return a crossing from a world."""
-        reader = self._inventive_reader
+    def reader(self, basis: Basis | None = None) -> Reader:
+        """Return the reader of a crossing, by a basis or by what is here."""
+        reader = self._inventive_reader(basis)
         # Django makes a foreign key anew if it has found the one that it drops: a run
         # that is killed between the two would leave none.
-        disposes = not self.database.resumes
+        disposes = reader.omission.disposes and not self.database.resumes
         omission = dataclasses.replace(reader.omission, disposes=disposes)
-        return Crossing(start, dataclasses.replace(reader, omission=omission))
+        return dataclasses.replace(reader, omission=omission)
+
+    def crossing(self, start: Tracker, basis: Basis | None = None) -> Crossing:
+        """Return a crossing from a world."""
+        return Crossing(start, self.reader(basis))
 
     def has_halves(self, start: Tracker, migration: Migration) -> bool:
         """Tell whether a migration can be taken in halves, from the world before it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from django.db.migrations import Migration
@@ -11,6 +11,7 @@ from django.db.migrations.exceptions import InvalidMigrationPlan
 
 from syzygy_like.deploys import Leg
 from syzygy_like.guard import Guard
+from syzygy_like.history import Key
 from syzygy_like.placements import Placement, StagedPlan
 from syzygy_like.runs import Run
 from syzygy_like.stages import Stage
@@ -24,7 +25,12 @@ class Staging(Protocol):
 
     ``accept`` decides on the plan before anything is applied: it returns what to go
     on with, or raises. ``present`` returns what Django is given for a migration, or
-    for a portion of one, and for its placement if it has one.
+    for a portion of one, and for its placement if it has one. ``consent`` raises if
+    nobody agrees that what legs have made is dropped.
+
+    What is left to say: a deploy of another version is ``left_alone``, what comes
+    ``later`` than the one that is finished, and what of one under way is ``in_the_way``
+    of the next.
     """
 
     stage: Stage
@@ -36,6 +42,12 @@ class Staging(Protocol):
     fake_initial: bool
     bridge: bool | None
     plan: StagedPlan
+    left_alone: Sequence[Key]
+    later: Sequence[Key]
+    in_the_way: Sequence[Key]
+    is_looking: bool
+
+    def consent(self, legs: Sequence[Leg]) -> None: ...
 
     def accept(self) -> Iterable[Placement]: ...
 

@@ -1,122 +1,122 @@
-"""What a database has beyond Django's own history, while a deploy is under way."""
+"""The table of the deploy record, which is changed by compare and swap."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Iterable
+import uuid
 from typing import Any
 
-from django.db import connections, models, transaction
+from django.db import DatabaseError, IntegrityError, models, transaction
 from django.utils.timezone import now
 
-from syzygy_like.tables import OfMigration, Table, meta, names_there
+from syzygy_like.record import Record, dumps, loads
+from syzygy_like.tables import LEDGER, Table, meta
 
-TABLE = "syzygy_like_ledger"
-
-
-class Extent(models.TextChoices):
-    """What is carried out of a migration before the roll-out."""
-
-    WHOLE = "whole"
-    HALF = "half"
-    NOTHING = "nothing"
-
-
-class Progress(models.TextChoices):
-    """How far that is."""
-
-    PLANNED = "planned"
-    BEGUN = "begun"
-    BUILT = "built"
-    FINISHING = "finishing"
-    FINISHED = "finished"
-
-
-def is_there(alias: str) -> bool:
-    """Tell whether a deploy is under way on a database."""
-    return names_there(connections[alias], TABLE)
+# There is one row.
+ROW = 1
 
 
 class ConcurrentRunError(Exception):
-    """Another run has changed an entry meanwhile."""
-
-    def __init__(self, key: tuple[str, str]):
-        super().__init__(key)
-        self.key = key
+    """Another run has changed the record since this one has read it."""
 
 
 @functools.cache
-def entry_class() -> Any:
+def row_class() -> Any:
     """Return the model of the table."""
 
-    class Entry(OfMigration, models.Model):  # noqa: DJ008 - which has it
+    class Row(models.Model):
         id = models.BigAutoField(primary_key=True)
-        app = models.CharField(max_length=255)
-        name = models.CharField(max_length=255)
-        extent = models.CharField(max_length=10)
-        progress = models.CharField(max_length=10)
-        operations = models.IntegerField(default=0)
-        digest = models.CharField(max_length=64, default="")
+        # Another one with each change, so that no two states are taken for one.
+        version = models.CharField(max_length=32)
+        record = models.TextField()
         since = models.DateTimeField(default=now)
 
-        Meta = meta(TABLE, "app", "name")
+        Meta = meta(LEDGER)
 
-    return Entry
+        def __str__(self) -> str:
+            return self.record
+
+    return Row
 
 
 class Ledger:
     """
-    The migrations of the deploy that is under way, in their order.
+    Keeps the record of a database.
 
-    It holds all of them, also those that Django has recorded: that is how it is known
-    where the deploy began. It is made by the first deploy that needs it, and dropped
-    when that is finished.
+    The table is made when there is first anything to remember, and dropped when there
+    is nothing any longer. A change is carried out if the table still is as this run
+    last saw it. Raises InvalidRecordError where the table cannot be read.
     """
 
     def __init__(self, connection: Any):
         self.connection = connection
-        self.table = Table(connection, entry_class())
+        self.table = Table(connection, row_class())
+        self._version = ""
+        self._record: Record | None = None
 
     @property
     def is_there(self) -> bool:
-        """Whether a deploy is under way."""
+        """Whether there is a table, maybe an empty one."""
         return self.table.is_there
 
-    def entries(self) -> list[Any]:
-        """Return the entries, in order; none if no deploy is under way."""
-        if not self.is_there:
-            return []
-        return list(self.table.rows.order_by("id"))
+    @property
+    def record(self) -> Record:
+        """The record as this run knows it."""
+        if self._record is None:
+            row = self.table.rows.filter(pk=ROW).first() if self.is_there else None
+            self._record = loads(row.record) if row else Record()
+            self._version = row.version if row else ""
+        return self._record
 
-    def write(
-        self, planned: Iterable[tuple[tuple[str, str], Extent]], after: int = 0
-    ) -> None:
-        """Put what is to be carried out in place of the entries after a number."""
+    def open(self) -> None:
+        """Make the table if there is none; this cannot be done in a transaction."""
         self.table.make()
-        with transaction.atomic(using=self.connection.alias):
-            self.table.rows.filter(id__gt=after).delete()
-            for (app, name), extent in planned:
-                entry = self.table.model(app=app, name=name, extent=extent)
-                entry.progress = Progress.PLANNED
-                entry.save(using=self.connection.alias)
 
-    def note(self, entry: Any, progress: Progress, operations: int = 0) -> None:
-        """Note how far an entry is, and how many operations of the rest are done."""
-        entry.progress, entry.operations, entry.since = progress, operations, now()
-        entry.save(using=self.connection.alias)
+    def write(self, record: Record) -> None:
+        """Put a record in place of the known one. Raises ConcurrentRunError."""
+        version = self.state()[0]
+        new = "" if record.is_empty else uuid.uuid4().hex
+        mine = self.table.rows.filter(pk=ROW, version=version)
+        if not version:
+            self._insert(record, new)
+        elif not new:
+            self._expect(mine.delete()[0])
+        else:
+            self._expect(mine.update(version=new, record=dumps(record), since=now()))
+        self.restore((new, record))
 
-    def claim(self, entry: Any) -> None:
-        """
-        Take an entry in hand, for the transaction if there is one.
+    def _insert(self, record: Record, version: str) -> None:
+        if not version:
+            return
+        row = self.table.model(id=ROW, version=version, record=dumps(record))
+        try:
+            with transaction.atomic(using=self.connection.alias):
+                row.save(using=self.connection.alias, force_insert=True)
+        except IntegrityError as error:
+            raise ConcurrentRunError from error
 
-        Raises ConcurrentRunError if it is not any longer as it was read.
-        """
-        mine = self.table.rows.filter(
-            pk=entry.pk, progress=entry.progress, operations=entry.operations
-        )
-        if not mine.update(since=now()):
-            raise ConcurrentRunError(entry.key)
+    def _expect(self, changed: int) -> None:
+        if not changed:
+            raise ConcurrentRunError
+
+    def state(self) -> tuple[str, Record]:
+        """Return what this run knows, to ``restore`` it when a transaction is lost."""
+        record = self.record
+        return self._version, record
+
+    def restore(self, state: tuple[str, Record]) -> None:
+        """Know again what was known before."""
+        self._version, self._record = state
+
+    def forget(self) -> None:
+        """Read the record anew when it is next asked for."""
+        self._record = None
 
     def close(self) -> None:
-        """Drop the table."""
-        self.table.drop()
+        """Drop the table if there is nothing in it."""
+        if not self.is_there or not self.record.is_empty:
+            return
+        # Another run may be faster, or at work: an empty table does no harm.
+        with contextlib.suppress(DatabaseError):
+            self.table.drop_if_empty()

@@ -12,7 +12,14 @@ from django.core.management.base import BaseCommand, CommandError
 from syzygy_like import consoles
 from syzygy_like.conf.validity import invalid_values
 from syzygy_like.guard import Guard, Plan
-from syzygy_like.locking import Hold, one_at_a_time
+from syzygy_like.locking import (
+    Hold,
+    LockFileError,
+    PooledError,
+    Unlocked,
+    one_at_a_time,
+)
+from syzygy_like.looking import SomethingToDo
 from syzygy_like.measures import Measures, measures
 from syzygy_like.messages.settings import invalid_setting, setting_hint
 from syzygy_like.staged import StagedMigrate
@@ -43,7 +50,14 @@ class Production(Guard):
 
     keeps_journal = True
 
-    def __init__(self, command: BaseCommand, stage: Stage, options: dict[str, Any]):
+    def __init__(
+        self,
+        command: BaseCommand,
+        stage: Stage,
+        options: dict[str, Any],
+        has_looked: bool = False,
+    ):
+        self.has_looked = has_looked
         self.command = command
         self.stage = stage
         self.options = options
@@ -60,13 +74,23 @@ class Production(Guard):
     def run(self, handle: Callable[..., Any]) -> None:
         """Let Django's handle() do its work. Raises CommandError where it cannot."""
         met = self._met(handle)
-        with self._telling(), met as is_done, self._alone() as self.hold:
+        with self._telling(), met as is_done:
             if is_done and self.options["abort_deploy"]:
                 return  # there is no deploy any more to take back
-            try:
-                StagedMigrate(self.command, self.stage, self.options, self).run(handle)
-            finally:
-                self.is_mid_line = False
+            if self.measures.lock_wait is not None and not self.has_looked:
+                with contextlib.suppress(SomethingToDo):
+                    self._migrate(handle, is_looking=True)
+                    return
+            with self._alone() as self.hold:
+                self._migrate(handle)
+
+    def _migrate(self, handle: Callable[..., Any], is_looking: bool = False) -> None:
+        try:
+            StagedMigrate(self.command, self.stage, self.options, self, is_looking).run(
+                handle
+            )
+        finally:
+            self.is_mid_line = False
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
@@ -116,12 +140,21 @@ class Production(Guard):
         asked = {name: self.options.get(name) for name in AGREED}
         return [self.stage.name, asked, sorted(staged.executor.loader.disk_migrations)]
 
-    def _alone(self) -> contextlib.AbstractContextManager[Hold]:
-        """Return the context of the lock."""
-        wait = self.measures.lock_wait
-        if wait is None:
-            return contextlib.nullcontext(Hold())
-        return one_at_a_time(self.alias, wait, self.tell)
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[Hold]:
+        """Hold the lock; a run without a stage goes on where there can be none."""
+        with contextlib.ExitStack() as stack:
+            hold = Hold()
+            wait = self.measures.lock_wait
+            try:
+                if wait is not None:
+                    lock = one_at_a_time(self.alias, wait, self.tell)
+                    hold = stack.enter_context(lock)
+            except (PooledError, LockFileError) as error:
+                if self.stage is not Stage.ANY or self.options["abort_deploy"]:
+                    raise
+                self.tell(Unlocked(self.alias, error))
+            yield hold
 
     def tell(self, event: Any) -> None:
         """Print what happens, where people want to know."""
@@ -151,11 +184,16 @@ def run(
     stage: Stage,
     options: dict[str, Any],
     handle: Callable[..., Any],
+    has_looked: bool = False,
 ) -> None:
-    """Run a migrate command; one that only looks needs no looking after."""
+    """
+    Run a migrate command; one that only looks needs no looking after.
+
+    One that ``has_looked`` has found something to do.
+    """
     for problem in invalid_values():
         raise CommandError(f"{invalid_setting(problem)} {setting_hint(problem)}")
-    production = Production(command, stage, options)
+    production = Production(command, stage, options, has_looked)
     if options["plan"] or options["check_unapplied"]:
         StagedMigrate(command, stage, options).run(handle)
     else:

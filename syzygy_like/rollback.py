@@ -9,7 +9,7 @@ from django.db.migrations import Migration
 from django.db.migrations.exceptions import IrreversibleError
 from django.db.migrations.state import ProjectState
 
-from syzygy_like.deploys import Deploy, Leg, outward
+from syzygy_like.deploys import Deploy, Leg
 from syzygy_like.failures import (
     IrreversibleRunError,
     MigrationFailedError,
@@ -17,7 +17,6 @@ from syzygy_like.failures import (
     RollingBack,
 )
 from syzygy_like.itineraries import Itinerary, Plan
-from syzygy_like.ledger import Ledger
 from syzygy_like.rows import with_rows
 from syzygy_like.runs import Backwards, Homeward
 
@@ -82,13 +81,10 @@ class Rollback:
         """Undo a leg that precedes the roll-out, as giving up the deploy does."""
         executor = self.executor
         executor.loader.build_graph()
-        deploy = Deploy(executor.history, Ledger(executor.connection))
-        crossing = deploy.crossing()
-        legs = [
-            with_rows(each, crossing)
-            for each in outward(crossing, deploy.parts)
-            if each.key == leg.key
-        ]
+        executor.ledger.forget()
+        deploy = Deploy(executor.history, executor.ledger)
+        crossing, legs = deploy.replay()
+        legs = [with_rows(each, crossing) for each in legs if each.place == leg.place]
         executor.carry_out(Backwards(executor, deploy, legs))
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import abc
+import contextlib
+import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
-from django.db import transaction
+from django.db import Error, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.utils.timezone import now
 
 from syzygy_like.carrying import Carrier
 from syzygy_like.crossing import Extent
-from syzygy_like.deploys import Deploy, Leg
+from syzygy_like.deploys import Deploy, Joining, Leg
+from syzygy_like.digests import digest, file_digest
 from syzygy_like.history import Key
-from syzygy_like.journal import digest
-from syzygy_like.ledger import Extent as Extents
-from syzygy_like.ledger import Progress
+from syzygy_like.ledger import ConcurrentRunError
 from syzygy_like.placements import Placement
+from syzygy_like.record import Entry, Record
 from syzygy_like.recording import Recording
 
 
@@ -24,8 +26,9 @@ class Run(abc.ABC):
     """
     Carries out legs of a deploy.
 
-    Each is noted in the ledger and, where it belongs there, in Django's history, in
-    the transaction that carries it out if there is one.
+    Each is noted in the record and, where it belongs there, in Django's history, in
+    the transaction that carries it out if there is one. Raises ConcurrentRunError as
+    soon as another run has changed the record.
     """
 
     backwards = False
@@ -35,37 +38,82 @@ class Run(abc.ABC):
     ):
         self.executor = executor
         self.deploy = deploy
+        self.ledger = deploy.ledger
         self.legs = legs
         self.recording = Recording(executor)
 
-    def begin(self, placements: Sequence[Placement]) -> None:  # noqa: B027
-        """Do what is to be done before any leg is carried out."""
-
     def carry_out(self, leg: Leg, carrier: Carrier) -> None:
         """Carry out a leg, or what an earlier run has left of it."""
-        entry = next(each for each in self.deploy.entries if each.key == leg.key)
-        move = carrier.backwards if self.backwards else carrier.forwards
-        progress, operations = entry.progress, entry.operations
-        recorded = set(self.deploy.recorded)
+        self.ledger.open()
+        entry = self._entry(leg)
+        state, recorded = self.ledger.state(), set(self.deploy.recorded)
 
         def note(number: int) -> None:
             with transaction.atomic(self.executor.connection.alias):
-                self.note(leg, entry, number)
+                self.note(leg, number)
 
         def claim() -> None:
             # Forget what was noted in a transaction that was rolled back.
-            entry.progress, entry.operations = progress, operations
+            self.ledger.restore(state)
             self.deploy.recorded = set(recorded)
-            self.deploy.ledger.claim(entry)
+            self.ledger.write(self.claimed(leg))
 
-        move(leg.portion, leg.before.clone(), self.done(entry), claim, note)
+        done = None if entry is None else entry.operations
+        move = carrier.backwards if self.backwards else carrier.forwards
+        try:
+            move(leg.portion, leg.before.clone(), done, claim, note)
+        except Exception:
+            if carrier.is_in_one(leg.portion):
+                self.ledger.restore(state)
+            elif entry is None and not carrier.wrote:
+                self._take_back(leg)
+            raise
+
+    def _entry(self, leg: Leg) -> Entry | None:
+        found = (each for each in self.ledger.record.entries if each.place == leg.place)
+        return next(found, None)
+
+    def _take_back(self, leg: Leg) -> None:
+        """Let a leg bind nobody of which nothing was carried out."""
+        entry = self._entry(leg)
+        # What went wrong before is what is to be told.
+        with contextlib.suppress(Error, ConcurrentRunError):
+            if entry is not None:
+                self.ledger.write(self.ledger.record.drop(entry))
+
+    def prepared(self) -> Record:
+        """Return the record with what is to be known before anything is done."""
+        return self.ledger.record
+
+    def claimed(self, leg: Leg) -> Record:
+        """Return the record with a leg that is begun."""
+        record, entry = self.prepared(), self._entry(leg)
+        if entry is None and leg.portion.extent is not Extent.NOTHING:
+            return record.put(self._noted(leg, 0))
+        return record
+
+    def _noted(self, leg: Leg, number: int) -> Entry:
+        """Return an entry with how many operations of a leg are carried out."""
+        operations, migration = leg.portion.operations, leg.portion.migration
+        entry = Entry(
+            *leg.place,
+            leg.release,
+            number,
+            file_digest(migration),
+            digest(operations[:number]),
+            since=now().isoformat(),
+        )
+        if number < len(operations) or self.backwards:
+            return entry
+        return dataclasses.replace(
+            entry,
+            operations=None,
+            digest=digest(migration.operations),
+            effect=leg.effect,
+        )
 
     @abc.abstractmethod
-    def done(self, entry: Any) -> int | None:
-        """Return how many operations of its portion are carried out, if any is."""
-
-    @abc.abstractmethod
-    def note(self, leg: Leg, entry: Any, number: int) -> None:
+    def note(self, leg: Leg, number: int) -> None:
         """Note how many operations of a leg are carried out."""
 
     def record(self, key: Key) -> None:
@@ -82,67 +130,92 @@ class Run(abc.ABC):
             self.recording.unapplied(key)
             self.deploy.recorded.discard(key)
 
-    def finish(self) -> None:  # noqa: B027
+    def finish(self) -> None:
         """Do what is to be done when all legs are carried out."""
+        record = self.prepared()
+        if record != self.ledger.record and record.is_under_way:
+            self.ledger.write(record)
 
 
 class Outward(Run):
-    """Carries out what precedes the roll-out."""
+    """Carries out what precedes the roll-out of a release, as it was decided."""
 
-    def begin(self, placements: Sequence[Placement]) -> None:
-        if placements:
-            self.deploy.plan(placements)
+    def __init__(
+        self,
+        executor: MigrationExecutor,
+        deploy: Deploy,
+        legs: Sequence[Leg],
+        joining: Joining | None = None,
+        placements: Sequence[Placement] = (),
+    ):
+        super().__init__(executor, deploy, legs)
+        self.joining = joining
+        self.placements = placements
 
-    def done(self, entry: Any) -> int | None:
-        return entry.operations if entry.progress == Progress.BEGUN else None
+    def prepared(self) -> Record:
+        if self.joining is None:
+            return self.ledger.record
+        return self.deploy.decided(self.joining, self.placements)
 
-    def note(self, leg: Leg, entry: Any, number: int) -> None:
-        if number < len(leg.portion.operations):
-            self.deploy.ledger.note(entry, Progress.BEGUN, number)
-            return
-        entry.digest = digest(leg.portion.migration.operations)
-        self.deploy.ledger.note(entry, Progress.BUILT)
-        if leg.portion.extent is Extent.WHOLE:
+    def note(self, leg: Leg, number: int) -> None:
+        entry = self._noted(leg, number)
+        self.ledger.write(self.ledger.record.put(entry))
+        if entry.is_done and entry.part is Extent.WHOLE:
             self.record(leg.key)
 
 
 class Homeward(Run):
-    """Carries out what follows the roll-out."""
+    """Carries out what follows the roll-out of the releases up to a number."""
 
-    def done(self, entry: Any) -> int | None:
-        return entry.operations if entry.progress == Progress.FINISHING else None
+    def __init__(
+        self,
+        executor: MigrationExecutor,
+        deploy: Deploy,
+        legs: Sequence[Leg],
+        rolled_out: int = 0,
+    ):
+        super().__init__(executor, deploy, legs)
+        self.rolled_out = rolled_out
 
-    def note(self, leg: Leg, entry: Any, number: int) -> None:
-        if number < len(leg.portion.operations):
-            self.deploy.ledger.note(entry, Progress.FINISHING, number)
-            return
-        self.deploy.ledger.note(entry, Progress.FINISHED)
+    def prepared(self) -> Record:
+        record = self.ledger.record
+        newest = max(record.rolled_out, self.rolled_out)
+        return dataclasses.replace(record, rolled_out=newest)
+
+    def note(self, leg: Leg, number: int) -> None:
+        if leg.portion.extent is not Extent.NOTHING:
+            entry = self._noted(leg, number)
+            self.ledger.write(self.ledger.record.put(entry))
+            if not entry.is_done:
+                return
         self.record(leg.key)
 
     def finish(self) -> None:
-        finished = self.deploy.finished
-        left = [each for each in self.deploy.entries if each.key not in finished]
-        # What is held is as any other migration if nothing that comes after it is
-        # carried out.
-        if all(each.extent == Extents.NOTHING for each in left):
-            self.deploy.ledger.close()
+        super().finish()
+        if self.deploy.is_finished:
+            self.ledger.open()
+            self.ledger.write(self.ledger.record.without_deploy())
+            self.ledger.close()
 
 
 class Backwards(Run):
-    """Takes back what preceded a roll-out that is given up."""
+    """Takes back what preceded the roll-out of a release that is given up."""
 
     backwards = True
 
-    def done(self, entry: Any) -> int | None:
-        return entry.operations if entry.progress == Progress.BEGUN else None
-
-    def note(self, leg: Leg, entry: Any, number: int) -> None:
+    def note(self, leg: Leg, number: int) -> None:
+        entry = self._noted(leg, number)
+        record = self.ledger.record
         if number:
-            self.deploy.ledger.note(entry, Progress.BEGUN, number)
+            self.ledger.write(record.put(entry))
             return
         self.strike(leg.key)
-        self.deploy.ledger.note(entry, Progress.PLANNED)
+        self.ledger.write(record.drop(entry))
 
     def finish(self) -> None:
-        if not self.deploy.begun:
-            self.deploy.ledger.close()
+        record = self.ledger.record
+        numbers = [each.release for each in record.entries]
+        releases = record.releases[: max(numbers, default=0)]
+        record = dataclasses.replace(record, releases=releases)
+        self.ledger.write(record if releases else record.without_deploy())
+        self.ledger.close()

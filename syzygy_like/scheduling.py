@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.db.migrations import Migration
@@ -13,17 +14,17 @@ from syzygy_like import policies
 from syzygy_like.conflicts import Conflict, DeployUnderWayError
 from syzygy_like.crossing import Extent
 from syzygy_like.delays import held_migrations
-from syzygy_like.deploys import BACK_HOME, Deploy, Leg, leg, outward
+from syzygy_like.deploys import Deploy, Joining, Leg, outward
 from syzygy_like.effects import Step
 from syzygy_like.history import History, Key
 from syzygy_like.itineraries import Itinerary, Plan, Staging, is_backwards
 from syzygy_like.placements import Outcome, Placement, StagedPlan
 from syzygy_like.planner import plan_post_deploy, plan_pre_deploy
-from syzygy_like.resolver import Resolution, explicit
+from syzygy_like.record import Entry
+from syzygy_like.resolver import Policy, Resolution, explicit
 from syzygy_like.rows import refuse_to_lose, with_rows
 from syzygy_like.runs import Backwards, Homeward, Outward, Run
 from syzygy_like.stages import Stage, StageSource
-from syzygy_like.tracking import Tracker
 
 
 class Scheduler:
@@ -44,14 +45,15 @@ class Scheduler:
 
         The plan for people is left at the ``staging``.
         """
+        if self.deploy.is_under_way and staging.prunes:
+            return Itinerary()
+        if self.deploy.unknown:
+            return self._foreign(plan, staging)
+        self.deploy.check()
         leaves = self.executor.loader.graph.leaf_nodes()
         if staging.aborts:
             return self._back(targets == leaves, staging)
-        if self.deploy.is_under_way and staging.prunes:
-            return Itinerary()
-        resumes = staging.stage is Stage.PRE_DEPLOY and not self.deploy.is_complete
-        whole = not staging.targeted or (resumes and set(targets) <= set(leaves))
-        if self.deploy.is_under_way and not whole:
+        if self.deploy.is_under_way and not self._is_whole(targets, leaves, staging):
             raise DeployUnderWayError(Conflict.TARGETS)
         if staging.stage is Stage.PRE_DEPLOY and not is_backwards(plan):
             return self._out(plan, staging)
@@ -59,40 +61,119 @@ class Scheduler:
             return self._cut(plan, staging)
         return self._home(plan, staging)
 
+    def _is_whole(self, targets: Any, leaves: list[Key], staging: Staging) -> bool:
+        """Tell whether a run is about the whole deploy, not some of its migrations."""
+        is_missing = self.deploy.first_missing(len(self.deploy.record.releases))
+        resumes = staging.stage is Stage.PRE_DEPLOY and is_missing is not None
+        return not staging.targeted or (resumes and set(targets) <= set(leaves))
+
+    def _foreign(self, plan: Plan, staging: Staging) -> Itinerary:
+        """
+        Leave a deploy alone that another version of the code is carrying out.
+
+        This version runs on what is built, whatever that is: so it has nothing to do.
+        What it has of its own it cannot judge, for it does not know what is built.
+        """
+        key = self.deploy.unknown[0]
+        members = self.deploy.record.members
+        own = [
+            (each.app_label, each.name)
+            for each, backwards in plan
+            if backwards or (each.app_label, each.name) not in members
+        ]
+        if staging.aborts or own:
+            raise DeployUnderWayError(Conflict.FOREIGN, key, own[0] if own else None)
+        staging.left_alone = self.deploy.unknown
+        return Itinerary()
+
     def _out(self, plan: Plan, staging: Staging) -> Itinerary:
         """Return what precedes a roll-out."""
         pending = [migration for migration, _ in plan]
         there = self._already_there(pending, staging)
         policy = policies.current(staging.bridge)
-        found = self.deploy.places(pending, policy, there)
-        left = [each for each in found.placements if each.key not in self.deploy.built]
-        staging.plan = StagedPlan(tuple(left))
+        joining = self.deploy.joining(pending)
+        found = self.deploy.places(pending, policy, joining, there)
+        resumed = self._resumed()
+        begun = [self._placement(each) for each in resumed]
+        staging.plan = StagedPlan((*begun, *found.placements))
+        if found.blocked and self.deploy.is_under_way:
+            staging.in_the_way = self._in_the_way(pending, found, policy)
         accepted = {each.key: each for each in staging.accept()}
-        if not (self.deploy.is_under_way or staging.plan.needs_ledger):
+        if not (self.deploy.is_under_way or found.needs_ledger):
             rest = [(each.step.migration, False) for each in accepted.values()]
             return Itinerary(rest=rest, placements=found.placements)
         known = {each.key for each in found.placements}
-        self._refuse_another(list(accepted), staging, known)
+        self._refuse(bool(accepted), staging, known)
+        new = self._precede(found, joining)
+        legs = [each for each in (*resumed, *new) if each.key in accepted]
+        run = Outward(self.executor, self.deploy, legs, joining, found.placements)
+        return Itinerary([run], placements=found.placements)
+
+    def _resumed(self) -> list[Leg]:
+        """Return what an earlier run has begun and not ended."""
+        if not self.deploy.is_under_way:
+            return []
+        return self.deploy.unfinished(self.deploy.replay()[1])
+
+    def _placement(self, leg: Leg) -> Placement:
+        """Return the place in the plan of what an earlier run has begun."""
+        inferred = Resolution(Stage.PRE_DEPLOY, StageSource.INFERRED)
+        step = Step(leg.portion.migration)
+        return Placement(
+            step, Outcome.READY, inferred, required=True, extent=leg.portion.extent
+        )
+
+    def _precede(self, found: StagedPlan, joining: Joining) -> list[Leg]:
+        """Return what is new before a roll-out. Raises NoHalvesError if it is endless."""
         parts = [
             (each.step.migration, each.extent if each.is_ready else None)
             for each in found.placements
         ]
-        crossing = self.deploy.crossing()
-        legs = list(outward(crossing, parts))
-        for migration, part in parts:  # what begins has to come to an end
-            leg(crossing, migration, BACK_HOME[part])
-        run = Outward(
-            self.executor, self.deploy, [each for each in legs if each.key in accepted]
-        )
-        return Itinerary([run], placements=found.placements)
+        crossing, _ = self.deploy.crossing(joining)
+        legs = [
+            dataclasses.replace(each, release=joining.number)
+            for each in outward(crossing, parts)
+        ]
+        record = self.deploy.decided(joining, found.placements)
+        for each in legs:
+            record = record.put(Entry(*each.place, release=each.release))
+        keys = self.deploy.ordered(record.members)
+        for _ in self.deploy.remaining(crossing, keys, record):
+            pass  # what begins has to come to an end
+        return legs
 
-    def _refuse_another(
-        self, accepted: list[Key], staging: Staging, known: set[Key]
-    ) -> None:
-        if self.deploy.is_being_finished and accepted:
-            raise DeployUnderWayError(Conflict.FINISHING)
-        if self.deploy.is_under_way and self.deploy.is_complete and accepted:
-            raise DeployUnderWayError(Conflict.NEXT, accepted[0])
+    def _in_the_way(
+        self, pending: Iterable[Migration], found: StagedPlan, policy: Policy
+    ) -> list[Key]:
+        """Return what is left of a deploy, if another one need only wait for that."""
+        members = self.deploy.record.members
+        crossing, _ = self.deploy.replay()
+        left = list(self.deploy.remaining(crossing, self.deploy.ordered(members)))
+        new = [each for each in pending if (each.app_label, each.name) not in members]
+        start = crossing.written.fork()
+        keys = [key for key in self.deploy.start_keys() if key not in members]
+        keys += self.deploy.ordered(members)
+        later = plan_pre_deploy(
+            self.history.forwards(start, new),
+            crossing.written.world,
+            self.history.edges(new, backwards=False),
+            policy,
+            lambda: self.history.crossing(self.history.at(keys)),
+        )
+        if later.blocked:
+            return []
+        tables = frozenset[str]().union(*(each.step.tables for each in found.blocked))
+        in_the_way = [each.key for each in left if tables & each.tables]
+        return in_the_way or [each.key for each in left]
+
+    def _refuse(self, is_anything: bool, staging: Staging, known: set[Key]) -> None:
+        """Raise DeployUnderWayError if a deploy cannot be gone on with, or begun."""
+        record = self.deploy.record
+        for each in record.entries:
+            if not each.is_done and record.rolled_out >= each.release:
+                raise DeployUnderWayError(Conflict.FINISHING)
+        if not is_anything:
+            return
         if staging.fakes or staging.fake_initial:
             raise DeployUnderWayError(Conflict.FAKE)
         loader = self.executor.loader
@@ -102,79 +183,99 @@ class Scheduler:
                 raise DeployUnderWayError(Conflict.SQUASHED, squashed)
 
     def _home(self, plan: Plan, staging: Staging) -> Itinerary:
-        """Return what is left of a deploy, and what comes after it."""
+        """Return what is left of a deploy; for a plain run, what comes after it, too."""
         if staging.fakes or staging.fake_initial:
             raise DeployUnderWayError(Conflict.FAKE)
+        record = self.deploy.record
         staged = staging.stage is Stage.POST_DEPLOY
-        if staged and not self.deploy.is_complete:
-            raise DeployUnderWayError(Conflict.INCOMPLETE, self.deploy.first_unbuilt)
-        held = held_migrations(self.executor.loader, self.deploy.migrations)
-        crossing = self.deploy.crossing()
-        out = [
-            each
-            for each in outward(crossing, self.deploy.parts)
-            if each.key not in self.deploy.built
-        ]
-        home = list(self.deploy.homeward(crossing, held if staged else {}))
-        left = [each for each in home if each.key not in self.deploy.finished]
+        number = self._rolled_out() if staged else len(record.releases)
+        scope = [key for key, each in record.members.items() if each <= number]
+        keys = self.deploy.ordered(scope)
+        migrations = [self.deploy.migration(key) for key in keys]
+        held = held_migrations(self.executor.loader, migrations) if staged else {}
+        crossing, legs = self.deploy.replay()
+        begun = self.deploy.unfinished(legs)
+        out = [each for each in begun if self._precedes(each)]
+        home = [each for each in begun if each not in out]
+        left = list(self.deploy.remaining(crossing, keys, held=held))
         for each in left:
             if not out and each.portion.extent is Extent.SECOND:
                 refuse_to_lose(self._alias, each.before, each.after, crossing)
         runs: list[Run] = [Outward(self.executor, self.deploy, out)] if out else []
-        runs.append(Homeward(self.executor, self.deploy, left))
-        known = {(each.app_label, each.name) for each in self.deploy.migrations}
-        rest = [each for each in plan if (each[0].app_label, each[0].name) not in known]
+        runs.append(Homeward(self.executor, self.deploy, [*home, *left], number))
+        rest = [
+            each for each in plan if (each[0].app_label, each[0].name) not in set(scope)
+        ]
         if not staged:
             return Itinerary(runs, rest)
-        if len(home) < len(known):
-            staging.plan = self._held(home, held)
-            return Itinerary(runs)  # the rest may come after what is held
-        found = self._staged(rest, staging, crossing.written)
-        # What another deploy needs before it is no reason not to finish this one.
-        ready = [] if found.blocked else found.ready
-        return Itinerary(runs, [(each.step.migration, False) for each in ready])
+        going = {each.key for each in (*home, *left)}
+        staging.plan = self._held([key for key in keys if key not in going], held)
+        staging.later = [(each.app_label, each.name) for each, _ in rest]
+        return Itinerary(runs)
+
+    def _rolled_out(self) -> int:
+        """
+        Return the newest release that a post-deploy is about.
+
+        Raises DeployUnderWayError where something is missing that precedes its roll-out.
+        """
+        record = self.deploy.record
+        begun = {each.release for each in record.entries}
+        number = len(record.releases)
+        while number > 1 and number not in begun and self.deploy.first_missing(number):
+            number -= 1
+        missing = self.deploy.first_missing(number)
+        if missing is not None and record.rolled_out < number:
+            raise DeployUnderWayError(Conflict.INCOMPLETE, missing)
+        return number
+
+    def _precedes(self, leg: Leg) -> bool:
+        """Tell whether what was begun precedes a roll-out."""
+        record = self.deploy.record
+        is_planned = record.planned(leg.key) is not None
+        return leg.portion.extent is not Extent.SECOND and is_planned
 
     def _held(
-        self, home: Sequence[Leg], held: Mapping[Key, datetime.datetime]
+        self, keys: Iterable[Key], held: Mapping[Key, datetime.datetime]
     ) -> StagedPlan:
         """Return what of a deploy cannot be finished yet."""
-        going = {each.key for each in home}
         nodes = self.executor.loader.graph.node_map
         policy = policies.current()
         inferred = Resolution(Stage.POST_DEPLOY, StageSource.INFERRED)
         placements = []
-        for each in self.deploy.migrations:
-            key = (each.app_label, each.name)
+        for key in keys:
+            if self.deploy.is_over(key):
+                continue
+            step = Step(self.deploy.migration(key))
             parents = {parent.key for parent in nodes[key].parents}
-            if key not in going and key not in self.deploy.built:
-                placement = Placement(
-                    Step(each),
-                    Outcome.DEFERRED,
-                    explicit(Step(each), policy) or inferred,
-                    waits_for=tuple(sorted(parents & held.keys())),
-                    until=held.get(key),
-                )
-                placements.append(placement)
+            placement = Placement(
+                step,
+                Outcome.DEFERRED,
+                explicit(step, policy) or inferred,
+                waits_for=tuple(sorted(parents & held.keys())),
+                until=held.get(key),
+            )
+            placements.append(placement)
         return StagedPlan(tuple(placements))
 
     def _back(self, whole: bool, staging: Staging) -> Itinerary:
-        """Return what takes a deploy back to where it began."""
+        """Return what takes the newest release back to where its deploy began."""
         if not self.deploy.is_under_way:
             raise DeployUnderWayError(Conflict.NOTHING)
         if staging.fakes or staging.fake_initial:
             raise DeployUnderWayError(Conflict.FAKE)
         if not whole:
             raise DeployUnderWayError(Conflict.TARGETS)
-        if self.deploy.is_being_finished:
+        record = self.deploy.record
+        number = max(each.release for each in record.entries)
+        if record.rolled_out >= number:
             raise DeployUnderWayError(Conflict.FINISHING)
-        crossing = self.deploy.crossing()
-        legs = [
-            with_rows(each, crossing)
-            for each in outward(crossing, self.deploy.parts)
-            if each.key in self.deploy.begun
-        ]
+        crossing, every = self.deploy.replay()
+        legs = [with_rows(each, crossing) for each in every if each.release == number]
         for each in legs:
             refuse_to_lose(self._alias, each.after, each.before, crossing, again=True)
+        if self.deploy.first_missing(number) is None:
+            staging.consent([each for each in legs if each.makes])
         return Itinerary([Backwards(self.executor, self.deploy, legs[::-1])])
 
     def _cut(self, plan: Plan, staging: Staging) -> Itinerary:
@@ -189,17 +290,15 @@ class Scheduler:
         rest = [(each.step.migration, backwards) for each in staging.accept()]
         return Itinerary(runs, rest, found.placements)
 
-    def _staged(
-        self, plan: Plan, staging: Staging, tracker: Tracker | None = None
-    ) -> StagedPlan:
-        """Return the places of migrations that are no part of a deploy under way."""
+    def _staged(self, plan: Plan, staging: Staging) -> StagedPlan:
+        """Return the places of migrations while no deploy is under way."""
         staging.plan = StagedPlan()
         if not plan:
             return staging.plan
         backwards = is_backwards(plan)
         migrations = [migration for migration, _ in plan]
         there = [] if backwards else self._already_there(migrations, staging)
-        tracker = tracker or self.history.at([*self.history.applied, *there])
+        tracker = self.history.at([*self.history.applied, *there])
         start = tracker.world
         if backwards:
             steps = self.history.backwards(migrations)

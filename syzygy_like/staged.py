@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -25,11 +25,12 @@ from syzygy_like.deploys import Leg
 from syzygy_like.executor import StagedExecutor, staged_class
 from syzygy_like.failures import MigrationFailedError, RolledBackError
 from syzygy_like.guard import Guard
-from syzygy_like.history import BrokenMigrationError, UnloadableError, loading
+from syzygy_like.history import BrokenMigrationError, Key, UnloadableError, loading
 from syzygy_like.ledger import ConcurrentRunError
 from syzygy_like.messages import deploys, plans, settings
 from syzygy_like.placements import Placement, StagedPlan
 from syzygy_like.previews import statements
+from syzygy_like.record import InvalidRecordError
 from syzygy_like.resolver import InvalidStageError
 from syzygy_like.rows import LostRowsError
 from syzygy_like.stages import Stage
@@ -48,7 +49,8 @@ def _failed(error: MigrationFailedError | RolledBackError) -> str:
 MESSAGES: dict[type[Exception], Callable[[Any], str]] = {
     BrokenMigrationError: lambda error: plans.broken(error.key, error.error),
     InconsistentMigrationHistory: lambda error: str(error.args[0]),
-    DeployUnderWayError: lambda error: deploys.conflict(error.conflict, error.key),
+    DeployUnderWayError: deploys.conflict,
+    InvalidRecordError: deploys.invalid_record,
     LostRowsError: deploys.lost_rows,
     InvalidEntryError: deploys.invalid_entry,
     ConcurrentRunError: deploys.concurrent,
@@ -92,7 +94,9 @@ class StagedMigrate:
         stage: Stage,
         options: dict[str, Any],
         guard: Guard | None = None,
+        is_looking: bool = False,
     ):
+        self.is_looking = is_looking
         self.guard = guard or Guard()
         self.command = command
         self.stage = stage
@@ -105,6 +109,9 @@ class StagedMigrate:
         self.bridge = options.get("bridge")
         self.targeted = bool(options["app_label"])
         self.skips_blocked = options.get("skip_blocked") or conf.skips_blocked()
+        self.left_alone: Sequence[Key] = ()
+        self.later: Sequence[Key] = ()
+        self.in_the_way: Sequence[Key] = ()
         self.executor: StagedExecutor
 
     def run(self, handle: Callable[..., Any]) -> None:
@@ -123,6 +130,9 @@ class StagedMigrate:
             handle(**options)
         if planning or not checking:
             self._report_remaining()
+        if self.options["verbosity"]:
+            for line in deploys.remarks(self.left_alone, self.later):
+                self.command.stdout.write(line)
         if planning and self.plan.blocked and not self.skips_blocked:
             raise CommandError(self._blocked_message())
         if planning and checking and self._is_anything_left():
@@ -174,7 +184,24 @@ class StagedMigrate:
             self.command.stdout.write(" FAILED", self.command.style.ERROR)
         self.guard.is_mid_line = False
 
+    def consent(self, legs: Sequence[Leg]) -> None:
+        """Raise CommandError if nobody agrees that what was made is dropped."""
+        made = [name for leg in legs for name in leg.makes]
+        if not made or self.options["plan"] or self.options.get("allow_loss"):
+            return
+        if not self.options["interactive"]:
+            raise CommandError(deploys.would_go(made))
+        self.command.stdout.write(deploys.going(made), self.command.style.WARNING)
+        try:
+            answer = input(deploys.QUESTION)
+        except EOFError:
+            answer = ""
+        if answer.strip().lower() != "yes":
+            raise CommandError(deploys.would_go(made))
+
     def _blocked_message(self) -> str:
+        if self.in_the_way:
+            return deploys.in_the_way(self.plan.blocked, self.in_the_way)
         if self.stage is Stage.PRE_DEPLOY:
             return plans.blocked(self.plan, self.executor.explain)
         return plans.too_late(self.plan)

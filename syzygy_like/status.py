@@ -19,8 +19,9 @@ from syzygy_like.databases import Database
 from syzygy_like.delays import InvalidDelayError, waits_since
 from syzygy_like.deploys import Deploy
 from syzygy_like.history import BrokenMigrationError, History, Key
-from syzygy_like.ledger import Extent, Ledger, Progress
+from syzygy_like.ledger import Ledger
 from syzygy_like.messages.plans import age
+from syzygy_like.record import Entry, InvalidRecordError, Record
 from syzygy_like.resolver import InvalidStageError, Policy, Resolution, resolve
 from syzygy_like.stages import Stage
 
@@ -30,18 +31,10 @@ UNTELLABLE = (
     InvalidDelayError,
     InvalidStageError,
     InvalidEntryError,
+    InvalidRecordError,
     InvalidSettingError,
 )
 BEGUN, APPLIED = "begun", "applied"
-# How much of a migration is carried out, by the ledger.
-PARTS = {
-    (Extent.WHOLE, Progress.BEGUN): (Part.WHOLE, BEGUN),
-    (Extent.WHOLE, Progress.BUILT): (Part.WHOLE, APPLIED),
-    (Extent.HALF, Progress.BEGUN): (Part.FIRST, BEGUN),
-    (Extent.HALF, Progress.BUILT): (Part.FIRST, APPLIED),
-    (Extent.HALF, Progress.FINISHING): (Part.SECOND, BEGUN),
-    (Extent.NOTHING, Progress.FINISHING): (Part.WHOLE, BEGUN),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,10 +96,10 @@ def date(moment: datetime.datetime | None) -> str:
 def statuses(loader: MigrationLoader, alias: str) -> dict[Key, Status]:
     """Return the status of each migration, in the order of the plan."""
     history = History(loader, Database(alias))
-    ledger = Ledger(connections[alias])
-    entries = {entry.key: entry for entry in ledger.entries()}
+    deploy = Deploy(history, Ledger(connections[alias]))
+    done = _record(deploy)
     resolutions = _resolutions(history)
-    halved = _halved(history, ledger, resolutions)
+    halved = _halved(deploy, resolutions)
     found = {}
     for key in history.plan:
         record = loader.applied_migrations.get(key)
@@ -121,41 +114,48 @@ def statuses(loader: MigrationLoader, alias: str) -> dict[Key, Status]:
             source=resolution.source.value if resolution else "",
             waits_since=waits_since(loader, key),
             in_halves=key in halved,
-            **_carried_out(loader, key, entries),
+            **_carried_out(loader, key, done),
         )
     return found
 
 
-def _carried_out(
-    loader: MigrationLoader, key: Key, entries: Mapping[Key, Any]
-) -> dict[str, Any]:
-    """Return what the ledger says of a migration that Django has not recorded."""
-    part, progress = _part(entries.get(key))
-    if part is None:
+def _record(deploy: Deploy) -> Record:
+    """Return what is carried out, as far as it can be told."""
+    try:
+        return deploy.record
+    except InvalidRecordError:
+        return Record()
+
+
+def _carried_out(loader: MigrationLoader, key: Key, record: Record) -> dict[str, Any]:
+    """Return what the record says of a migration that Django has not recorded."""
+    entry = record.entry(key)
+    if entry is None:
         return {}
+    part, progress = _part(entry)
     done = {Part.WHOLE} if part is Part.WHOLE else {Part.FIRST, Part.SECOND, Part.WHOLE}
     ahead = [
         ".".join(other)
         for other in loader.graph.forwards_plan(key)
         if other != key
         and other not in loader.applied_migrations
-        and _part(entries.get(other))[0] not in done
+        and _part(record.entry(other))[0] not in done
     ]
     return {
-        "part": part.value,
+        "part": part.value if part else "",
         "progress": progress,
-        "since": entries[key].since,
+        "since": datetime.datetime.fromisoformat(entry.since),
         "ahead_of": tuple(ahead),
     }
 
 
-def _part(entry: Any) -> tuple[Part | None, str]:
+def _part(entry: Entry | None) -> tuple[Part | None, str]:
     """Return the part of a migration that is carried out, or begun."""
     if entry is None:
         return None, ""
-    if entry.progress == Progress.FINISHED:
-        return Part.WHOLE, APPLIED
-    return PARTS.get((entry.extent, entry.progress), (None, ""))
+    if not entry.is_done:
+        return entry.part, BEGUN
+    return (Part.FIRST if entry.part is Part.FIRST else Part.WHOLE), APPLIED
 
 
 def _resolutions(history: History) -> dict[Key, Resolution]:
@@ -177,23 +177,25 @@ def _resolutions(history: History) -> dict[Key, Resolution]:
     return found
 
 
-def _halved(
-    history: History, ledger: Ledger, resolutions: Mapping[Key, Resolution]
-) -> set[Key]:
+def _halved(deploy: Deploy, resolutions: Mapping[Key, Resolution]) -> set[Key]:
     """Return what fits no stage and will be taken in halves by the next deploy."""
-    nodes = history.loader.graph.nodes
+    nodes = deploy.history.loader.graph.nodes
     homeless = {key for key, each in resolutions.items() if not each.stage}
     try:
         policy = policies.current()
         if not any(policy.bridges(nodes[key]) for key in homeless):
             return set()
-        return homeless & _first_halves(Deploy(history, ledger), resolutions, policy)
+        return homeless & _first_halves(deploy, resolutions, policy)
     except UNTELLABLE:
         return set()
 
 
 def _first_halves(deploy: Deploy, pending: Iterable[Key], policy: Policy) -> set[Key]:
     """Return what the plan of a deploy takes in halves."""
-    nodes = deploy.history.loader.graph.nodes
-    plan = deploy.places([nodes[key] for key in pending], policy)
-    return {each.key for each in plan.ready if each.extent is Part.FIRST}
+    if deploy.unknown:
+        return set()
+    deploy.check()
+    migrations = [deploy.migration(key) for key in pending]
+    plan = deploy.places(migrations, policy, deploy.joining(migrations))
+    begun = {each.key for each in deploy.record.entries if each.part is Part.FIRST}
+    return begun | {each.key for each in plan.ready if each.extent is Part.FIRST}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,8 @@ class Stepper:
 
     def __init__(self, executor: Any, guard: Guard):
         self.carrier = Carrier(executor.connection, guard)
-        self.journal = Journal(executor.connection)
+        self.ledger = executor.ledger
+        self.journal = Journal(self.ledger)
         self.recording = Recording(executor)
         self.guard = guard
 
@@ -66,7 +68,9 @@ class Stepper:
             return False
         portion = Portion(migration, Extent.WHOLE, migration.operations)
         note = self._noting(migration, False, 0)  # it was not recorded
-        self.carrier.backwards(portion, state, done, lambda: None, note)
+        known = self.ledger.state()
+        restore = functools.partial(self.ledger.restore, known)
+        self.carrier.backwards(portion, state, done, restore, note)
         return bool(done)
 
     def _noting(
@@ -91,7 +95,7 @@ class Stepper:
 
     def end(self) -> None:
         """Leave nothing behind that is not needed."""
-        self.journal.close()
+        self.ledger.close()
 
     def _carry(
         self,
@@ -106,8 +110,10 @@ class Stepper:
         if done:
             self.guard.tell(Resumed(portion, backwards, done))
         if not self.carrier.is_in_one(portion):
-            self.journal.open()
-        return move(portion, state, done, lambda: None, note)
+            self.ledger.open()
+        known = self.ledger.state()
+        restore = functools.partial(self.ledger.restore, known)
+        return move(portion, state, done, restore, note)
 
 
 def is_peculiar(migration: Migration) -> bool:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 from django.apps.registry import Apps
-from django.db import DatabaseError
+from django.db import DatabaseError, connections, transaction
+
+# The table of the deploy record.
+LEDGER = "syzygy_like_ledger"
 
 
 class Table:
@@ -47,25 +51,41 @@ class Table:
             at_work.delete_model(self.model)
         self.is_there = False
 
+    def drop_if_empty(self) -> None:
+        """Drop the table if nothing is in it, and nobody can put anything there."""
+        connection = self.connection
+        name = connection.ops.quote_name(self.model._meta.db_table)
+        with _locked(connection, name), connection.cursor() as cursor:
+            if not self.rows.exists():
+                cursor.execute(f"DROP TABLE {name}")
+                self.is_there = False
+
     def _editing(self, editor: Any) -> contextlib.AbstractContextManager[Any]:
         if editor is not None:
             return contextlib.nullcontext(editor)
         return self.connection.schema_editor()  # type: ignore[no-any-return]
 
 
-class OfMigration:
-    """What rows have that are about migrations."""
+@contextlib.contextmanager
+def _locked(connection: Any, name: str) -> Iterator[None]:
+    """
+    Keep others from a table, whose name is quoted, while it is looked at and dropped.
 
-    app: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.app}.{self.name}"
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """App label and name of the migration."""
-        return self.app, self.name
+    SQLite's transaction fails where another one has written meanwhile.
+    """
+    if connection.vendor != "mysql":
+        with transaction.atomic(using=connection.alias):
+            if connection.vendor == "postgresql":
+                with connection.cursor() as cursor:
+                    cursor.execute(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")
+            yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(f"LOCK TABLES {name} WRITE")
+        try:
+            yield
+        finally:
+            cursor.execute("UNLOCK TABLES")
 
 
 def meta(table: str, *unique: str) -> type:
@@ -74,9 +94,14 @@ def meta(table: str, *unique: str) -> type:
         "apps": Apps(),
         "app_label": "syzygy_like",
         "db_table": table,
-        "unique_together": [unique],
+        "unique_together": [unique] if unique else [],
     }
     return type("Meta", (), options)
+
+
+def has_ledger(alias: str) -> bool:
+    """Tell whether a database may have something beyond Django's history."""
+    return names_there(connections[alias], LEDGER)
 
 
 def names_there(connection: Any, *names: str) -> bool:

@@ -18,6 +18,7 @@ from django.test import override_settings
 
 from syzygy_like.executor import MigrationFailedError
 from syzygy_like.exercise.rows import tables
+from syzygy_like.ledger import Ledger
 from syzygy_like.rehearsal.inspection import difference, rows
 from tests import projects
 from tests.databases import forget
@@ -69,6 +70,8 @@ class Crossing:
     def migrate(self, *arguments: str) -> str:
         """Call our command."""
         out = io.StringIO()
+        if "--abort-deploy" in arguments:
+            arguments = (*arguments, "--allow-loss")
         with self.history.installed():
             call_command("migrate", *arguments, database=self.alias, stdout=out)
         return out.getvalue()
@@ -109,8 +112,8 @@ class Crossing:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether there is a ledger."""
-        return LEDGER in projects.tables(self.alias)
+        """Whether a deploy is under way."""
+        return Ledger(connections[self.alias]).record.is_under_way
 
     def shape(self) -> dict[str, Any]:
         """Return all that is in the database, but rows."""

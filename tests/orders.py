@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 from typing import Any
 
 import pytest
@@ -10,6 +12,9 @@ from django.db import connections, migrations, models
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from syzygy_like.crossing import Extent
+from syzygy_like.ledger import Ledger
+from syzygy_like.record import Record
 from tests.databases import forget
 from tests.projects import Project, applied, physical, tables
 
@@ -56,11 +61,36 @@ def execute(database: str, sql: str, *params: Any) -> Any:
 
 
 def ledger(database: str) -> Any:
-    """Return what the ledger says, None if there is no such table."""
-    if TABLE not in tables(database):
+    """Return what the record says of a deploy, None if none is under way."""
+    record = Ledger(connections[database]).record
+    if not record.is_under_way:
         return None
-    sql = f"SELECT name, extent, progress FROM {TABLE} ORDER BY id"
-    return execute(database, sql)
+    return [_told(record, key) for key in record.members]
+
+
+def backdate(database: str, moment: datetime.datetime) -> None:
+    """Have all of a deploy carried out at a moment."""
+    ledger = Ledger(connections[database])
+    entries = [
+        dataclasses.replace(each, since=moment.isoformat())
+        for each in ledger.record.entries
+    ]
+    if entries:
+        record = dataclasses.replace(ledger.record, entries=tuple(entries))
+        ledger.write(record)
+
+
+def _told(record: Record, key: tuple[str, str]) -> tuple[str, str, str]:
+    """Return how much of a migration precedes the roll-out, and how far it is."""
+    part = record.planned(key)
+    extent = {None: "nothing", Extent.FIRST: "half"}.get(part, "whole")
+    entry = record.entry(key)
+    if entry is None:
+        return key[1], extent, "planned"
+    begun, done = ("begun", "built")
+    if entry.part is Extent.SECOND or part is None:
+        begun, done = ("finishing", "finished")
+    return key[1], extent, done if entry.is_done else begun
 
 
 def refused(project: Project, *arguments: Any, **options: Any) -> str:

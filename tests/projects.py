@@ -121,7 +121,13 @@ class Project:
         apps.clear_cache()
 
     def call(self, *arguments: Any, **options: Any) -> str:
-        """Call a command and return what it prints to stdout."""
+        """
+        Call a command and return what it prints to stdout.
+
+        One that takes a deploy back does not ask, unless ``allow_loss`` is False.
+        """
+        if "--abort-deploy" in arguments or options.get("abort_deploy"):
+            options.setdefault("allow_loss", True)
         out = io.StringIO()
         with self.active():
             call_command(*arguments, stdout=out, **options)

@@ -6,7 +6,8 @@ import pytest
 from django.core.management.base import CommandError
 from django.db import connections, migrations, models
 
-from tests.projects import applied, columns, tables
+from tests.orders import ledger
+from tests.projects import applied, columns
 
 ALL = {"MIGRATION_BRIDGE": "all"}
 PK = ("id", models.BigAutoField(primary_key=True))
@@ -30,13 +31,6 @@ def execute(database, sql, *params):
     with connections[database].cursor() as cursor:
         cursor.execute(sql, params)
         return list(cursor.fetchall()) if cursor.description else None
-
-
-def ledger(database):
-    if "syzygy_like_ledger" not in tables(database):
-        return None
-    sql = "SELECT name, extent, progress FROM syzygy_like_ledger ORDER BY id"
-    return execute(database, sql)
 
 
 def refused(project, *arguments, **options):

@@ -161,7 +161,7 @@ def connected(monkeypatch, *vendors):
     monkeypatch.setattr(backends, "connections", handler)
     for alias in aliases:
         monkeypatch.setattr(handler[alias], "connect", forbidden)
-    return backends.omission()
+    return backends.omission(backends.basis())
 
 
 NOW, UUID4 = NULLS["now"], NULLS["uuid4"]

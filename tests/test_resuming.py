@@ -22,7 +22,7 @@ from tests.orders import (
 )
 from tests.projects import physical, tables
 
-JOURNAL = "syzygy_like_journal"
+JOURNAL = "syzygy_like_ledger"
 # How often a run is killed on each database.
 KILLS = 34
 

@@ -26,7 +26,7 @@ from tests.orders import (
 from tests.projects import physical, tables
 
 ROLLBACK = "--rollback-on-failure"
-JOURNAL = "syzygy_like_journal"
+JOURNAL = "syzygy_like_ledger"
 # What no database has.
 FAILS = migrations.RunSQL("SELECT absent FROM nowhere", migrations.RunSQL.noop)
 LINE = migrations.CreateModel(

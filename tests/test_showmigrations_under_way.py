@@ -17,10 +17,8 @@ from tests.orders import (
     POST,
     PRE,
     REQUIRED,
-    TABLE,
     add,
-    execute,
-    ledger,
+    backdate,
     refused,
     remove,
     started,
@@ -40,12 +38,7 @@ def shop(project, database):
 def show(project, *arguments, database):
     """Return the list as it would be had all been done at one moment."""
     MigrationRecorder(connections[database]).migration_qs.update(applied=MOMENT)
-    if ledger(database) is not None:
-        execute(
-            database,
-            f"UPDATE {TABLE} SET since = %s",
-            "2026-11-21 12:00:00+00"[: 19 if database == "mysql" else None],
-        )
+    backdate(database, MOMENT)
     return project.call("showmigrations", *arguments, database=database, no_color=True)
 
 

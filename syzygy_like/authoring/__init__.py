@@ -43,7 +43,7 @@ class Authoring:
     @property
     def omission(self) -> Omission:
         """What the databases can fill in."""
-        return backends.omission()
+        return backends.omission(backends.basis())
 
     @contextlib.contextmanager
     def splitting(self) -> Iterator[None]:

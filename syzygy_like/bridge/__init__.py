@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from django.db.migrations.state import ProjectState
 
@@ -85,9 +85,13 @@ def bridge(
 
 @dataclasses.dataclass(frozen=True)
 class Codes:
-    """What two codes expect, and which of their problems are nobody's concern."""
+    """
+    What the codes expect, and which of their problems are nobody's concern.
 
-    old: Schema
+    The ``old`` ones are those that may be serving.
+    """
+
+    old: Sequence[Schema]
     new: Schema
     tolerated: Collection[Problem] = ()
 
@@ -107,7 +111,7 @@ class _Builder:
         self.columns: ColumnCache = {}
         self.sides = {True: self._atlas(draft.old), False: self._atlas(draft.new)}
         old, new = (Schema(side.tables) for side in self.sides.values())
-        self.codes = codes or Codes(old, new)
+        self.codes = codes or Codes((old,), new)
 
     def _atlas(self, state: ProjectState) -> Atlas:
         return Atlas(state, self.presence, self.unsigned, self.columns)
@@ -173,20 +177,26 @@ class _Builder:
         return True
 
 
-def misfits(old: Schema, new: Schema, database: Tables) -> Iterator[Problem]:
-    """Yield what two codes cannot do on a database between them."""
-    return (problem for _, problem in _misfits(old, new, database))
+def misfits(olds: Sequence[Schema], new: Schema, database: Tables) -> Iterator[Problem]:
+    """Yield what codes cannot do on a database between them."""
+    return (problem for _, problem in _misfits(olds, new, database))
 
 
 def _misfits(
-    old: Schema, new: Schema, database: Tables
+    olds: Sequence[Schema], new: Schema, database: Tables
 ) -> Iterator[tuple[bool, Problem]]:
-    """Yield what two codes cannot do, and whether it is the old one."""
+    """Yield what codes cannot do, and whether it is an old one."""
     # Between two migrations there is a new code that still knows what is about
     # to go: it has to be able to delete rows there.
-    going = {name: old.tables[name] for name in database if name in old.tables}
+    going = {
+        name: old.tables[name]
+        for old in olds
+        for name in database
+        if name in old.tables
+    }
     leaving = Schema({**going, **new.tables})
-    for is_old, code in ((True, old), (False, new), (False, leaving)):
+    old_codes = [(True, old) for old in olds]
+    for is_old, code in (*old_codes, (False, new), (False, leaving)):
         # A table that is the same on both sides is no problem.
         names = {**code.tables, **database}
         differing = [

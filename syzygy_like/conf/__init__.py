@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import sys
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
@@ -74,10 +75,18 @@ def skips_blocked() -> bool:
     return getattr(settings, SKIP_BLOCKED, False) is True
 
 
-def guards_all() -> bool:
-    """Tell whether a run without a stage is looked after, too."""
+def guards_plain() -> bool:
+    """
+    Tell whether a run without a stage is looked after, too, if it has anything to do.
+
+    By default it is, but for databases of tests, which nobody else migrates.
+    """
     # What it cannot be is told by a run that is looked after.
-    return getattr(settings, GUARD, None) not in (None, Guarded.STAGED.value)
+    value = getattr(settings, GUARD, None)
+    if value is None:
+        tests = sys.modules.get("django.test.utils")
+        return not hasattr(getattr(tests, "_TestState", None), "saved_data")
+    return bool(value != Guarded.STAGED.value)
 
 
 def limits_statements() -> bool:

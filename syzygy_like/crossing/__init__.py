@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from django.db.migrations import Migration
 from django.db.migrations.operations.base import Operation
@@ -33,12 +33,15 @@ class Crossing:
     out as a ``whole`` changes both alike. Of one that is taken in halves the
     ``first_half`` leads to what both codes can run on, and its ``second_half`` to what
     it says. A ``deferred`` one changes neither, until it is carried out.
+
+    ``codes`` are the codes that may be serving. They are others where a deploy joins
+    one that is under way.
     """
 
     def __init__(self, start: Tracker, reader: Reader):
         self.reader = reader
         self.old = start.state.clone()
-        self.code = start.world.code
+        self.codes: Sequence[Schema] = (start.world.code,)
         self.written = start
         self.built = start.fork()
         self.deferred: list[Migration] = []
@@ -50,6 +53,10 @@ class Crossing:
     def database(self) -> Schema:
         """What the database has."""
         return self.built.world.database
+
+    def join(self, codes: Sequence[Schema], reader: Reader) -> None:
+        """Go on with another deploy, while other codes may be serving."""
+        self.codes, self.reader = codes, reader
 
     def defer(self, migration: Migration) -> None:
         """Leave a migration for later."""
@@ -105,7 +112,7 @@ class Crossing:
         return Portion(migration, Extent.SECOND, operations)
 
     def _trial(self, migration: Migration) -> Trial:
-        trial = Trial(migration, self.code, self.written, self.built, self.reader)
+        trial = Trial(migration, self.codes, self.written, self.built, self.reader)
         trial.one_offs.update(self.one_offs)
         return trial
 

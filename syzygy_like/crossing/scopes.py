@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from django.db.migrations.state import ProjectState
 
@@ -29,15 +29,16 @@ class Scope:
         self.names = frozenset(tables)
         self.built = self._only(built.world.code)
 
-    def codes(self, old: Schema, before: Schema, new: Schema) -> Codes:
+    def codes(self, olds: Iterable[Schema], before: Schema, new: Schema) -> Codes:
         """
         Return what codes expect here; ``before`` is what the new one did.
 
         What they cannot do on what is built already is tolerated.
         """
-        old, before, new = map(self._only, (old, before, new))
-        tolerated = set(misfits(old, before, self.built.tables))
-        return Codes(old, new, tolerated)
+        olds = [self._only(old) for old in olds]
+        before, new = self._only(before), self._only(new)
+        tolerated = set(misfits(olds, before, self.built.tables))
+        return Codes(olds, new, tolerated)
 
     def _part(self, state: ProjectState) -> ProjectState:
         models = {key: each for key, each in state.models.items() if key in self.keys}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.db.migrations import AddField, Migration
@@ -32,20 +32,20 @@ class Trial:
     """
     Carries out a migration on copies of what is written and of what is built.
 
-    ``code`` is what the code now serving expects. ``touched`` are the models of which
+    ``codes`` are what the codes that may be serving expect. ``touched`` are the models of which
     something is left to be done, ``one_offs`` the values for rows that exist.
     """
 
     def __init__(
         self,
         migration: Migration,
-        code: Schema,
+        codes: Sequence[Schema],
         written: Tracker,
         built: Tracker,
         reader: Reader,
     ):
         self.migration = migration
-        self.code = code
+        self.codes = codes
         self.written = written.fork()
         self.built = built.fork()
         self.reader = reader
@@ -122,10 +122,10 @@ class Trial:
         """Tell whether a row of the code now serving may lack a value."""
         found = incompatibilities(self.written.world.code, self.built.world.database)
         return any(
-            each.rule == "null-read"
-            and each.column in self.code.tables[each.table].columns
+            each.rule == "null-read" and each.column in code.tables[each.table].columns
             for each in found
-            if each.table in self.code.tables
+            for code in self.codes
+            if each.table in code.tables
         )
 
     def _new_problems(
@@ -141,7 +141,8 @@ class Trial:
             known = set(problems(earlier, before.database))
             return [each for each in problems(code, database) if each not in known]
 
-        return lost(self.code, self.code), lost(before.code, self.written.world.code)
+        old = [each for code in self.codes for each in lost(code, code)]
+        return old, lost(before.code, self.written.world.code)
 
     def _obstacle(self, effect: Effect) -> Obstacle | None:
         if not effect.plain or self._differs(effect.database.tables):
@@ -171,7 +172,7 @@ class Trial:
                 self.reader.omission,
                 self.one_offs,
                 self.built.presence,
-                codes=scope.codes(self.code, before, self.written.world.code),
+                codes=scope.codes(self.codes, before, self.written.world.code),
             )
         except NoBridgeError as error:
             problems = [error.problem] if error.problem else []

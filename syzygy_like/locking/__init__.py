@@ -23,6 +23,7 @@ from syzygy_like.locking.errors import (
     LockWaitError,
     LostLockError,
     PooledError,
+    Unlocked,
 )
 from syzygy_like.locking.holding import Hold
 from syzygy_like.locking.locks import Holder, Identity, Lock
@@ -38,6 +39,7 @@ __all__ = [
     "LockWaitError",
     "LostLockError",
     "PooledError",
+    "Unlocked",
     "Waiting",
     "one_at_a_time",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,6 +47,14 @@ class LockFileError(Exception):
         super().__init__(path, reason)
         self.path = path
         self.reason = reason
+
+
+@dataclasses.dataclass(frozen=True)
+class Unlocked:
+    """A run goes on without the lock of an alias, for the ``error`` keeps it from it."""
+
+    alias: str
+    error: Exception
 
 
 class LockUnreachableError(Exception):

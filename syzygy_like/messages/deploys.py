@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from syzygy_like.conflicts import Conflict, Fault, InvalidEntryError
+from collections.abc import Iterator, Sequence
+
+from syzygy_like import backends
+from syzygy_like.conflicts import (
+    Conflict,
+    DeployUnderWayError,
+    Fault,
+    InvalidEntryError,
+)
 from syzygy_like.crossing import NoHalvesError, Obstacle
+from syzygy_like.history import Key
 from syzygy_like.ledger import ConcurrentRunError
 from syzygy_like.messages.problems import NEW, OLD, sentences
+from syzygy_like.placements import Placement
+from syzygy_like.record import InvalidRecordError
 from syzygy_like.rows import LostRowsError
+from syzygy_like.tables import LEDGER
 
 FINISH = "migrate --post-deploy"
 ABORT = "migrate --abort-deploy"
 WAYS_OUT = f"Finish it first with {FINISH}, or take it back with {ABORT}."
+QUESTION = "Type 'yes' to take the deploy back, or 'no' to leave it: "
 
 CONFLICTS = {
     Conflict.FAKE: (
@@ -25,7 +38,6 @@ CONFLICTS = {
         "What precedes the roll-out is not all applied. Run the same with --pre-deploy "
         "again, or migrate without a stage to apply everything."
     ),
-    Conflict.NEXT: f"Another deploy is under way, which did not have it. {WAYS_OUT}",
     Conflict.NOTHING: (
         "No deploy is under way: no migration is applied in halves or before one that "
         "it depends on. To go back, migrate to an earlier migration."
@@ -42,12 +54,86 @@ CONFLICTS = {
 }
 
 
-def conflict(conflict: Conflict, key: tuple[str, str] | None) -> str:
+def conflict(error: DeployUnderWayError) -> str:
     """Say why something cannot be done while a deploy is under way."""
+    conflict, key = error.conflict, error.key
+    if conflict is Conflict.FOREIGN:
+        return foreign(error)
     subject = f"{'.'.join(key)} cannot be applied. " if key else ""
     if conflict is Conflict.INCOMPLETE and key:
         subject = f"{'.'.join(key)} is not applied. "
     return subject + CONFLICTS[conflict]
+
+
+def foreign(error: DeployUnderWayError) -> str:
+    """Say that another version's deploy is under way, and what that is in the way of."""
+    key = ".".join(error.key or ())
+    begun = f"A deploy of another version is under way: this one has no file of {key}."
+    if error.own is None:
+        return f"{begun} Take it back with the version that began it: {ABORT}."
+    return (
+        f"{'.'.join(error.own)} cannot be applied. {begun} With that version, finish it "
+        f"({FINISH}) or take it back ({ABORT}); or run this with a version that has "
+        "both."
+    )
+
+
+def remarks(left_alone: Sequence[Key], later: Sequence[Key]) -> Iterator[str]:
+    """Yield what is left to say after a run, line by line."""
+    if left_alone:
+        yield (
+            "A deploy of another version is under way, and left alone: "
+            f"{_several(left_alone)} has no file here."
+        )
+    if later:
+        yield (
+            f"The deploy that was under way did not have {_several(later)}: for the "
+            "next one, begin with migrate --pre-deploy."
+        )
+
+
+def _several(keys: Sequence[Key]) -> str:
+    """Return the name of the first of some migrations, and how many there are."""
+    more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+    return ".".join(keys[0]) + more
+
+
+def in_the_way(blocked: Sequence[Placement], left: Sequence[Key]) -> str:
+    """Say that a deploy cannot join the one that is under way."""
+    new = _several([each.key for each in blocked])
+    rest = ", ".join(".".join(key) for key in left)
+    return (
+        f"{new} cannot join the deploy that is under way: what is left of {rest} is in "
+        "the way. Nothing was applied.\n"
+        f"Fix: once no older version is served any longer, finish that deploy: {FINISH}. "
+        "It stops there. Then run this again."
+    )
+
+
+def going(made: Sequence[str]) -> str:
+    """Say what is dropped when a deploy is taken back."""
+    return (
+        "The new version may have been served. What it has written is dropped with: "
+        f"{', '.join(made)}."
+    )
+
+
+def would_go(made: Sequence[str]) -> str:
+    """Say that nobody has agreed to lose what is dropped."""
+    return (
+        f"{going(made)} Nothing was changed.\n"
+        f"Fix: run {ABORT} where it can ask, or accept the loss with --allow-loss."
+    )
+
+
+def invalid_record(error: InvalidRecordError) -> str:
+    """Say that the table cannot be read."""
+    return (
+        f"The table {LEDGER} does not hold the record of a deploy: {error.reason}. "
+        "Nothing was changed.\n"
+        "Fix: put back what was there, from a backup of the table. If the database has "
+        "just what Django's history says, empty the table instead."
+    )
 
 
 def lost_rows(error: LostRowsError) -> str:
@@ -63,6 +149,9 @@ def lost_rows(error: LostRowsError) -> str:
 
 
 FAULTS = {
+    Fault.BASIS: (
+        "cannot be finished here: other parts of it are computed than were carried out."
+    ),
     Fault.CHANGED: (
         "is not what it was when it was applied, in part at least. Run this with the "
         "file that it had then."
@@ -74,23 +163,31 @@ FAULTS = {
         "this app (migrate, with --fake for what the table says is built), and drop "
         "that table."
     ),
-    Fault.UNKNOWN: (
-        "is not among the migrations here. Run this with the code that began it."
-    ),
 }
 
 
 def invalid_entry(error: InvalidEntryError) -> str:
     """Say that the ledger does not fit the files, or Django's history."""
     name = ".".join(error.key)
-    return f"A deploy is under way, and {name} {FAULTS[error.fault]}"
+    text = f"A deploy is under way, and {name} {FAULTS[error.fault]}"
+    if error.basis is not None:
+        here = backends.basis()
+        differing = [
+            f"{what} {value!r}, here {here.get(what)!r}"
+            for what, value in error.basis.items()
+            if value != here.get(what)
+        ]
+        began = ", ".join(differing) or "other settings or routers"
+        text += f" It was begun with {began}.\nFix: run this where it was begun."
+    return text
 
 
 def concurrent(error: ConcurrentRunError) -> str:
     """Say that another run is at work."""
     return (
-        f"Another migrate is at work on {'.'.join(error.key)}, or was. What this one "
-        "has applied stays applied. Run it again when the other one has ended."
+        "Another migrate is at work on this database, or was, since this one has looked. "
+        "What this one has applied stays applied. Run it again when the other one has "
+        "ended."
     )
 
 

@@ -14,6 +14,7 @@ from syzygy_like.locking import (
     LockWaitError,
     LostLockError,
     PooledError,
+    Unlocked,
     Waiting,
 )
 from syzygy_like.messages.plans import unreachable
@@ -103,6 +104,17 @@ def lock_file(error: LockFileError) -> str:
     )
 
 
+def unlocked(event: Unlocked) -> str:
+    """Say that nobody keeps other runs out."""
+    why = f"a pooler stands before the database {event.alias!r}"
+    if isinstance(event.error, LockFileError):
+        why = f"the file {event.error.path} cannot be used"
+    return (
+        f"Going on without a lock, as Django does, for {why}: do not run another "
+        'migrate meanwhile. See the page "One migrate at a time" of the documentation.'
+    )
+
+
 ERRORS: dict[type[Exception], Callable[[Any], str]] = {
     LockWaitError: waited,
     LostLockError: lost,
@@ -110,4 +122,8 @@ ERRORS: dict[type[Exception], Callable[[Any], str]] = {
     LockFileError: lock_file,
     LockUnreachableError: lambda error: unreachable(error.alias, error.error),
 }
-EVENTS: dict[type, Callable[[Any], str]] = {Waiting: waiting, Acquired: acquired}
+EVENTS: dict[type, Callable[[Any], str]] = {
+    Waiting: waiting,
+    Acquired: acquired,
+    Unlocked: unlocked,
+}

@@ -7,11 +7,11 @@ from typing import Any
 
 from syzygy_like.indexes import IndexBeingBuilt, IndexRebuilt
 from syzygy_like.journal import (
-    TABLE,
     ChangedMigrationError,
     Resumed,
     UnfinishedMigrationError,
 )
+from syzygy_like.tables import LEDGER
 
 
 def resumed(event: Resumed) -> str:
@@ -43,7 +43,7 @@ def unfinished(error: UnfinishedMigrationError) -> str:
         way = "migrate back to where it went"
     return (
         f"{app}.{name} was being {begun} when an earlier run was cut off. End that "
-        f"first: {way}. How far it is, the table {TABLE} tells."
+        f"first: {way}. How far it is, the table {LEDGER} tells."
     )
 
 

@@ -10,7 +10,7 @@ from django.db.migrations.operations.base import Operation, OperationCategory
 from django.db.models import Q
 
 from syzygy_like import durations
-from syzygy_like.journal import digest
+from syzygy_like.digests import digest
 from syzygy_like.operations import arguments
 from syzygy_like.operations.arguments import Given
 from syzygy_like.operations.batches import Rows

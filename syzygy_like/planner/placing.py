@@ -22,7 +22,6 @@ from syzygy_like.schema import Schema
 from syzygy_like.stages import Stage, StageSource
 from syzygy_like.tracking import World
 
-Taken = Mapping[Key, "Extent | None"]
 Parents = Mapping[Key, Collection[Key]]
 
 # Hazards that there are not where a migration is taken in halves.
@@ -31,10 +30,11 @@ AVOIDED = {"blocked-delete"}
 
 class Placer:
     """
-    Goes through a plan with the code now serving in mind.
+    Goes through a plan with the codes that may be serving in mind.
 
-    ``halved`` are migrations that are not to be deferred as a whole, for what comes
-    after them cannot wait.
+    If a deploy is under way already, what ``embark`` returns has come as far as the
+    database has, and what is ``kept`` stays deferred; else that is None. ``halved`` are migrations that are not
+    to be deferred as a whole, for what comes after them cannot wait.
     """
 
     def __init__(
@@ -43,22 +43,23 @@ class Placer:
         parents: Parents,
         policy: Policy,
         embark: Callable[[], Crossing] | None,
-        taken: Taken,
+        kept: Collection[Key] | None,
         halved: Collection[Key],
     ):
         self.start = start
-        self.code = start.code
         self.straight = start  # as it would be without deferring anything
         self.parents = parents
         self.policy = policy
         self.embark = embark
-        self.crossing: Crossing | None = None
-        self.taken = taken
+        self.crossing = embark() if embark and kept is not None else None
+        self.kept = kept or ()
+        self.codes = self.crossing.codes if self.crossing else (start.code,)
         self.halved = halved
         self.placements: list[Placement] = []
         self.waiting: dict[Key, Step] = {}
         self.behind: dict[Key, set[Key]] = {}
         self._database = start.database
+        self.before = self.database
 
     @property
     def database(self) -> Schema:
@@ -70,8 +71,8 @@ class Placer:
         resolution = resolve(step, self.straight, self.policy)
         self.straight = advance(self.straight, step)
         self.behind[step.key] = self._ancestors(step)
-        if step.key in self.taken:
-            placement = self._as_taken(step, resolution)
+        if step.key in self.kept:
+            placement = Placement(step, Outcome.DEFERRED, resolution)
         else:
             placement = self._placement(step, resolution)
         self.placements.append(placement)
@@ -97,14 +98,6 @@ class Placer:
         for placement in self.placements:
             if placement.is_ready:
                 self.crossing.whole(placement.step.migration)
-
-    def _as_taken(self, step: Step, resolution: Resolution) -> Placement:
-        extent = self.taken[step.key]
-        if extent is None:
-            return Placement(step, Outcome.DEFERRED, resolution)
-        if extent is Extent.FIRST:
-            return self._in_halves(step, resolution, ())
-        return self._as_whole(step, resolution)
 
     def _placement(self, step: Step, resolution: Resolution) -> Placement:
         waits_for = self._cannot_pass(step, resolution) or self._not_overtaken_by(step)
@@ -188,7 +181,7 @@ class Placer:
         return wanted and self.may_be_halved(step)
 
     def may_be_halved(self, step: Step) -> bool:
-        is_set = explicit(step, self.policy) is not None
+        is_set = explicit(step, self.policy) is not None or step.key in self.kept
         return bool(self.embark) and not is_set and self.policy.bridges(step.migration)
 
     def _in_halves(
@@ -207,7 +200,7 @@ class Placer:
 
     def _not_overtaken_by(self, step: Step) -> set[Key]:
         """Return what is deferred and would have another outcome after this step."""
-        start = World(self.code, self.database)
+        start = World(self.start.code, self.database)
         return {
             each.key
             for each in self.placements
@@ -220,7 +213,7 @@ class Placer:
 
     def _problems(self, start: Schema, step: Step) -> tuple[Problem, ...]:
         """
-        Return what the code now serving loses, beyond what it does at a start.
+        Return what a code that may be serving loses, beyond what it does at a start.
 
         Of the hazards only what halves avoid is returned. Raises NoHalvesError where
         the migration cannot be carried out at all.
@@ -231,12 +224,15 @@ class Placer:
             after = self.crossing.outcome(step.migration)
             tables = tables | _changed(before, after)
 
-        def problems(database: Schema) -> list[Problem]:
-            found = incompatibilities(self.code, database, before=before, only=tables)
-            return [each for each in found if not each.hazard or each.rule in AVOIDED]
+        def lost(code: Schema) -> list[Problem]:
+            known, found = (
+                incompatibilities(code, database, before=before, only=tables)
+                for database in (start, after)
+            )
+            return [each for each in found if each not in known]
 
-        known = set(problems(start))
-        return tuple(each for each in problems(after) if each not in known)
+        found = dict.fromkeys(each for code in self.codes for each in lost(code))
+        return tuple(each for each in found if not each.hazard or each.rule in AVOIDED)
 
 
 def _changed(before: Schema, after: Schema) -> frozenset[str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from syzygy_like.compat import Problem
 from syzygy_like.crossing import Crossing
 from syzygy_like.effects import Step
 from syzygy_like.needs import Needs
 from syzygy_like.placements import Key, Placement, StagedPlan
-from syzygy_like.planner.placing import Parents, Placer, Taken
+from syzygy_like.planner.placing import Parents, Placer
 from syzygy_like.resolver import Policy
 from syzygy_like.stages import Stage
 from syzygy_like.tracking import World
@@ -22,7 +22,7 @@ def plan_pre_deploy(
     parents: Parents,
     policy: Policy,
     embark: Callable[[], Crossing] | None = None,
-    taken: Taken | None = None,
+    kept: Collection[Key] | None = None,
 ) -> StagedPlan:
     """
     Return what can run while the code now serving does.
@@ -31,12 +31,12 @@ def plan_pre_deploy(
     is the code now serving; ``parents`` are what each must come after. What the
     code being rolled out needs, and cannot have yet, is blocked. ``embark`` returns
     a crossing at the start; without one nothing is taken in halves, nor before what
-    it comes after. ``taken`` tells what has become of migrations already: how much of
-    them is carried out, None for a deferred one.
+    it comes after. If a deploy is under way, ``start`` is where all leads that is begun,
+    the crossing has come as far as the database, and what is ``kept`` stays deferred.
     """
     halved: set[Key] = set()
     while True:
-        placer = Placer(start, parents, policy, embark, taken or {}, halved)
+        placer = Placer(start, parents, policy, embark, kept, halved)
         for step in steps:
             placer.place(step)
         plan = _settled(placer, Needs(start, steps))
@@ -51,7 +51,7 @@ def _settled(placer: Placer, needs: Needs) -> StagedPlan:
     left = [each.step for each in placer.placements if not each.is_whole]
     whole = [each.step for each in placer.placements if each.is_whole]
     lacking = needs.of(placer.database, left)
-    wanted = needs.of(placer.start.database, whole)
+    wanted = needs.of(placer.before, whole)
     passing = needs.passing(placer.database, left)
     return StagedPlan(
         tuple(

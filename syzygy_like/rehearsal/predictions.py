@@ -16,7 +16,7 @@ from django.db.migrations.state import ProjectState
 from syzygy_like import policies
 from syzygy_like.compat import Problem, incompatibilities
 from syzygy_like.databases import Database
-from syzygy_like.deploys import Deploy, outward
+from syzygy_like.deploys import Deploy
 from syzygy_like.effects import Step
 from syzygy_like.explain import Explanation
 from syzygy_like.history import History, Key
@@ -74,9 +74,7 @@ class Predictions:
         history = self._history()
         deploy = Deploy(history, Ledger(connections[self.alias]))
         if deploy.is_under_way:
-            crossing = deploy.crossing()
-            list(outward(crossing, deploy.parts))
-            self._built = crossing.database
+            self._built = deploy.replay()[0].database
         else:
             # A squash may have taken their place in the graph.
             there = MigrationRecorder(connections[self.alias]).applied_migrations()

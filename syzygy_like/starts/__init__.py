@@ -11,11 +11,11 @@ from pathlib import Path
 from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
 
-from syzygy_like import ledger
 from syzygy_like.conf import is_installed
 from syzygy_like.history import Key
 from syzygy_like.starts import git, names
 from syzygy_like.starts.recorded import RecordedLoader, load
+from syzygy_like.tables import has_ledger
 
 
 class NoteKind(enum.Enum):
@@ -76,7 +76,7 @@ class Start:
 def from_database(alias: str) -> Start:
     """Return what a database has recorded. Raises UnloadableError."""
     applied = MigrationRecorder(connections[alias]).applied_migrations()
-    notes = [Note(NoteKind.UNDER_WAY)] if ledger.is_there(alias) else []
+    notes = [Note(NoteKind.UNDER_WAY)] if has_ledger(alias) else []
     return closed(applied, FromDatabase(alias), notes)
 
 

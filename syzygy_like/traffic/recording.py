@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from django.db.migrations.recorder import MigrationRecorder
 
-from syzygy_like import ledger
 from syzygy_like.report import Lock, Statement, Traffic
+from syzygy_like.tables import LEDGER
 from syzygy_like.traffic.probe import RANKS, Table, stronger
 from syzygy_like.traffic.verdict import Effect, verdict
 
@@ -55,7 +55,7 @@ class Recording:
     def __init__(self, migration: str, stage: str, tables: Mapping[int, Table]):
         self.migration = migration
         self.stage = stage
-        own = {MigrationRecorder.Migration._meta.db_table, ledger.TABLE}
+        own = {MigrationRecorder.Migration._meta.db_table, LEDGER}
         self._names = {
             oid: each.name
             for oid, each in tables.items()

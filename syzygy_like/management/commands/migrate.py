@@ -11,9 +11,11 @@ from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db.migrations.executor import MigrationExecutor
 
-from syzygy_like import arguments, consoles
+from syzygy_like import arguments, conf, consoles, seam
 from syzygy_like.checks import suspended
+from syzygy_like.looking import SomethingToDo, looking
 from syzygy_like.stages import Stage
+from syzygy_like.tables import has_ledger
 
 # What an option is about; a deploy that is given up has both sides.
 STAGES = {
@@ -43,14 +45,31 @@ class Command(migrate.Command):
 
     def _run(self, handle: Callable[..., Any], options: dict[str, Any]) -> None:
         stage = asked_run(options) or self._finishing(options)
-        if not stage and not arguments.is_guarded(options):
-            with consoles.using(self, options["verbosity"]):
-                handle(**options)
+        has_looked = not stage and not arguments.is_guarded(options)
+        if has_looked and self._is_over(handle, options):
             return
         # Imported here, for it would make a plain migrate slower to start.
         from syzygy_like.production import run
 
-        run(self, stage or Stage.ANY, options, handle)
+        run(self, stage or Stage.ANY, options, handle, has_looked)
+
+    def _is_over(self, handle: Callable[..., Any], options: dict[str, Any]) -> bool:
+        """
+        Let Django's command run that nothing was asked of, and tell whether that was all.
+
+        It was not if there is something to do that is to be looked after.
+        """
+        only_looks = any(options[each] for each in ("plan", "check_unapplied", "prune"))
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(consoles.using(self, options["verbosity"]))
+            if conf.guards_plain() and not only_looks:
+                factory = looking(self.executor_class)
+                stack.enter_context(seam.executor(self, factory))
+            try:
+                handle(**options)
+            except SomethingToDo:
+                return False
+        return True
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         if asked_run(options) or arguments.is_guarded(options):
@@ -80,10 +99,8 @@ class Command(migrate.Command):
 
     def _finishing(self, options: dict[str, Any]) -> Stage:
         """Return both stages if there is anything to finish, none if there is not."""
-        from syzygy_like import journal
-
         try:
-            there = journal.is_unfinished(options["database"])
+            there = has_ledger(options["database"])
         except Exception:  # whatever keeps us from asking is for Django to say
             return Stage(0)
         return Stage.ANY if there else Stage(0)
@@ -106,6 +123,8 @@ def refuse_combinations(asked: str, options: dict[str, Any]) -> None:
     bridge = {True: "--bridge", False: "--no-bridge", None: ""}[options.get("bridge")]
     if bridge and asked != "pre_deploy":
         raise CommandError(f"{bridge} goes with --pre-deploy.", returncode=2)
+    if options.get("allow_loss") and asked != "abort_deploy":
+        raise CommandError("--allow-loss goes with --abort-deploy.", returncode=2)
     if options.get("skip_blocked") and asked in ("", "abort_deploy"):
         raise CommandError(
             "--skip-blocked goes with --pre-deploy or --post-deploy.", returncode=2

@@ -1,0 +1,77 @@
+"""What tells a migration, or what it does, from another one, in every process."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from django.db.migrations import Migration
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.writer import OperationWriter
+
+from syzygy_like.schema import Schema, Table
+
+
+def digest(operations: Iterable[Operation]) -> str:
+    """Return what tells these operations from others."""
+    texts = []
+    for operation in operations:
+        try:
+            text = OperationWriter(operation, indentation=0).serialize()[0]
+        except Exception:  # it has what Django cannot write, such as a lambda
+            text = operation.describe()
+        texts.append(text)
+    return _of("\n".join(texts).encode())
+
+
+def file_digest(migration: Migration) -> str:
+    """
+    Return what tells the text of a migration's file from others, "" if it has none.
+
+    A file may compute what it says, such as a default of now: its operations are others
+    in each process, its text is the same.
+    """
+    module = sys.modules.get(type(migration).__module__)
+    path = getattr(module, "__file__", None)
+    try:
+        return _of(Path(path).read_bytes()) if path else ""
+    except OSError:
+        return ""
+
+
+def effect(before: Schema, after: Schema) -> str:
+    """Return what tells a change of a schema from others, "" if nothing changes."""
+    lines = [
+        line
+        for name in sorted(changed(before, after))
+        for line in _described(name, after.tables.get(name))
+    ]
+    return _of("\n".join(lines).encode()) if lines else ""
+
+
+def changed(before: Schema, after: Schema) -> frozenset[str]:
+    """Return the names of the tables that differ."""
+    names = {**before.tables, **after.tables}
+    pairs = {name: (before.tables.get(name), after.tables.get(name)) for name in names}
+    return frozenset(
+        name for name, (old, new) in pairs.items() if old is not new and old != new
+    )
+
+
+def _described(name: str, table: Table | None) -> Iterator[str]:
+    """Yield lines about a table; the value of a default may differ by process."""
+    yield f"table {name} {table is None or table.external}"
+    if table is None:
+        return
+    for column in sorted(table.columns.values(), key=lambda each: each.name):
+        kept = (column.type, column.null, column.default is None, column.reference)
+        yield f"column {column.name} {kept!r}"
+    yield from sorted(
+        f"{each.kind} {sorted(each.columns)}" for each in table.constraints
+    )
+
+
+def _of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
