@@ -33,15 +33,21 @@ def stage_delay(migration: Migration) -> datetime.timedelta | None:
     return delay
 
 
-def waits_since(loader: MigrationLoader, key: Key) -> datetime.datetime | None:
-    """Return when the last parent of a migration was applied, None if one is not."""
-    moments = []
+def waits_since(
+    loader: MigrationLoader, key: Key, moments: Mapping[Key, datetime.datetime] = {}
+) -> datetime.datetime | None:
+    """
+    Return when the last parent of a migration was applied, None if one is not.
+
+    For some parents it may be known from elsewhere.
+    """
+    found = []
     for parent in loader.graph.node_map[key].parents:
-        moment = _applied(loader, parent.key)
+        moment = moments.get(parent.key) or _applied(loader, parent.key)
         if moment is None:
             return None
-        moments.append(moment)
-    return max(moments, default=None)
+        found.append(moment)
+    return max(found, default=None)
 
 
 def _applied(loader: MigrationLoader, key: Key) -> datetime.datetime | None:
@@ -55,9 +61,15 @@ def _applied(loader: MigrationLoader, key: Key) -> datetime.datetime | None:
 
 
 def held_migrations(
-    loader: MigrationLoader, migrations: Collection[Migration]
-) -> Mapping[Key, datetime.datetime]:
-    """Return until when migrations with a delay have to wait, if they still do."""
+    loader: MigrationLoader,
+    migrations: Collection[Migration],
+    moments: Mapping[Key, datetime.datetime] = {},
+) -> dict[Key, datetime.datetime]:
+    """
+    Return until when migrations with a delay have to wait, if they still do.
+
+    They wait after their parents, whose ``moments`` may be known from elsewhere.
+    """
     now = timezone.now()
     held = {}
     for migration in migrations:
@@ -66,7 +78,7 @@ def held_migrations(
         if delay is None or not loader.graph.node_map[key].parents:
             continue
         try:
-            until = (waits_since(loader, key) or now) + delay
+            until = (waits_since(loader, key, moments) or now) + delay
         except OverflowError:  # "never"
             until = now.replace(year=datetime.MAXYEAR)
         if until > now:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+import datetime
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from typing import Any
 
 from django.db.migrations import Migration
 from django.db.migrations.state import ProjectState
 
 from syzygy_like import backends
+from syzygy_like.compat import errors, incompatibilities
 from syzygy_like.conflicts import Fault, InvalidEntryError
 from syzygy_like.crossing import Crossing, Extent, NoHalvesError, Portion
 from syzygy_like.digests import changed, digest, effect, file_digest
@@ -288,6 +297,28 @@ class Deploy:
             made = leg(crossing, self.migration(key), part)
             yield dataclasses.replace(made, release=number)
 
+    def remaining_but(
+        self, keys: Sequence[Key], held: Collection[Key], number: int
+    ) -> tuple[list[Leg], set[Key]]:
+        """
+        Return what is left of some migrations while others are held, and what waits.
+
+        What is built meanwhile has to suit the code of a release, too: what would not,
+        waits with what is held.
+        """
+        code, waits = self._code(number), set[Key]()
+        while True:
+            crossing, legs = self.replay()[0], list[tuple[Leg, bool]]()
+            if not held:
+                return list(self.remaining(crossing, keys)), waits
+            known = set(errors(incompatibilities(code, crossing.database)))
+            for each in self.remaining(crossing, keys, held=waits.union(held)):
+                found = set(errors(incompatibilities(code, crossing.database))) - known
+                legs.append((each, bool(found)))
+            if not (legs and legs[-1][1]):
+                return [each for each, _ in legs], waits
+            waits.add(next(each.key for each, is_broken in legs if is_broken))
+
     def _left(self, key: Key, record: Record) -> Extent | None:
         """Return what is left to be begun of a migration, None if nothing is."""
         entry = record.entry(key)
@@ -297,6 +328,12 @@ class Deploy:
         if entry is None:
             return Extent.WHOLE
         return Extent.SECOND if entry.part is Extent.FIRST else Extent.NOTHING
+
+    @property
+    def changed(self) -> datetime.datetime:
+        """When something was carried out last."""
+        moments = (each.since for each in self.record.entries)
+        return max(map(datetime.datetime.fromisoformat, moments))
 
     def is_over(self, key: Key) -> bool:
         """Tell whether all of a migration is carried out, recorded or not."""

@@ -17,7 +17,7 @@ from syzygy_like.explain import Explanation
 from syzygy_like.failures import MigrationFailedError
 from syzygy_like.history import History
 from syzygy_like.itineraries import Itinerary, Plan, Staging
-from syzygy_like.ledger import Ledger
+from syzygy_like.ledger import Ledger, ledger_of
 from syzygy_like.looking import SomethingToDo
 from syzygy_like.placements import Placement
 from syzygy_like.rollback import Rollback, Undo, bare, refuse_irreversible
@@ -70,7 +70,7 @@ class StagedExecutor(MigrationExecutor):
     @functools.cached_property
     def ledger(self) -> Ledger:
         """What keeps the record of the database."""
-        return Ledger(self.connection)
+        return ledger_of(self.connection)
 
     @functools.cached_property
     def deploy(self) -> Deploy:
@@ -111,7 +111,7 @@ class StagedExecutor(MigrationExecutor):
             self.rollback.begin(plan or [], self.itinerary)
         if plan:
             guard.before_all(plan)
-        with guard.patience.in_force(self.connection):
+        with guard.patience.in_force(self.connection), self.ledger.at_work():
             try:
                 state = self._carry_out_all(targets, plan, state, fake, fake_initial)
             except MigrationFailedError as failure:
@@ -136,7 +136,8 @@ class StagedExecutor(MigrationExecutor):
                 (self.loader.graph.nodes[each.app_label, each.name], backwards)
                 for each, backwards in self.itinerary.rest
             ]
-            return super().migrate(targets, rest)
+            more = {"fake": fake, "fake_initial": fake_initial}
+            return super().migrate(targets, rest, **more)
         self.check_replacements()
         return state
 

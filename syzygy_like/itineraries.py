@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from django.db.migrations import Migration
@@ -30,7 +31,7 @@ class Staging(Protocol):
 
     What is left to say: a deploy of another version is ``left_alone``, what comes
     ``later`` than the one that is finished, and what of one under way is ``in_the_way``
-    of the next.
+    of the next, maybe until a time.
     """
 
     stage: Stage
@@ -44,7 +45,7 @@ class Staging(Protocol):
     plan: StagedPlan
     left_alone: Sequence[Key]
     later: Sequence[Key]
-    in_the_way: Sequence[Key]
+    in_the_way: Mapping[Key, datetime.datetime | None]
     is_looking: bool
 
     def consent(self, legs: Sequence[Leg]) -> None: ...

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import functools
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError, models, transaction
@@ -38,6 +40,14 @@ def row_class() -> Any:
             return self.record
 
     return Row
+
+
+_at_work: contextvars.ContextVar[dict[str, Ledger]] = contextvars.ContextVar("at_work")
+
+
+def ledger_of(connection: Any) -> Ledger:
+    """Return what keeps the record of a database, for the run that is at work there."""
+    return _at_work.get({}).get(connection.alias) or Ledger(connection)
 
 
 class Ledger:
@@ -112,6 +122,15 @@ class Ledger:
     def forget(self) -> None:
         """Read the record anew when it is next asked for."""
         self._record = None
+
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Let runs that this one begins, from within a migration, know what it knows."""
+        token = _at_work.set({**_at_work.get({}), self.connection.alias: self})
+        try:
+            yield
+        finally:
+            _at_work.reset(token)
 
     def close(self) -> None:
         """Drop the table if there is nothing in it."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # Options by which what is applied may differ.
 AGREED = (
     "abort_deploy",
+    "allow_loss",
     "app_label",
     "bridge",
     "fake",

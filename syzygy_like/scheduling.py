@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db.migrations import Migration
@@ -12,7 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from syzygy_like import policies
 from syzygy_like.conflicts import Conflict, DeployUnderWayError
-from syzygy_like.crossing import Extent
+from syzygy_like.crossing import Crossing, Extent
 from syzygy_like.delays import held_migrations
 from syzygy_like.deploys import Deploy, Joining, Leg, outward
 from syzygy_like.effects import Step
@@ -52,7 +52,7 @@ class Scheduler:
         self.deploy.check()
         leaves = self.executor.loader.graph.leaf_nodes()
         if staging.aborts:
-            return self._back(targets == leaves, staging)
+            return self._back(plan, targets == leaves, staging)
         if self.deploy.is_under_way and not self._is_whole(targets, leaves, staging):
             raise DeployUnderWayError(Conflict.TARGETS)
         if staging.stage is Stage.PRE_DEPLOY and not is_backwards(plan):
@@ -66,6 +66,12 @@ class Scheduler:
         is_missing = self.deploy.first_missing(len(self.deploy.record.releases))
         resumes = staging.stage is Stage.PRE_DEPLOY and is_missing is not None
         return not staging.targeted or (resumes and set(targets) <= set(leaves))
+
+    def _new(self, plan: Plan) -> list[Key]:
+        """Return what Django would apply that is of no deploy under way."""
+        members = self.deploy.record.members
+        keys = [(each.app_label, each.name) for each, _ in plan]
+        return [key for key in keys if key not in members]
 
     def _foreign(self, plan: Plan, staging: Staging) -> Itinerary:
         """
@@ -97,7 +103,10 @@ class Scheduler:
         begun = [self._placement(each) for each in resumed]
         staging.plan = StagedPlan((*begun, *found.placements))
         if found.blocked and self.deploy.is_under_way:
-            staging.in_the_way = self._in_the_way(pending, found, policy)
+            left = self._in_the_way(pending, found, policy)
+            migrations = [self.deploy.migration(key) for key in left]
+            held = held_migrations(self.executor.loader, migrations)
+            staging.in_the_way = {key: held.get(key) for key in left}
         accepted = {each.key: each for each in staging.accept()}
         if not (self.deploy.is_under_way or found.needs_ledger):
             rest = [(each.step.migration, False) for each in accepted.values()]
@@ -191,13 +200,11 @@ class Scheduler:
         number = self._rolled_out() if staged else len(record.releases)
         scope = [key for key, each in record.members.items() if each <= number]
         keys = self.deploy.ordered(scope)
-        migrations = [self.deploy.migration(key) for key in keys]
-        held = held_migrations(self.executor.loader, migrations) if staged else {}
         crossing, legs = self.deploy.replay()
         begun = self.deploy.unfinished(legs)
         out = [each for each in begun if self._precedes(each)]
         home = [each for each in begun if each not in out]
-        left = list(self.deploy.remaining(crossing, keys, held=held))
+        left, held = self._left(crossing, keys, number if staged else 0)
         for each in left:
             if not out and each.portion.extent is Extent.SECOND:
                 refuse_to_lose(self._alias, each.before, each.after, crossing)
@@ -212,6 +219,30 @@ class Scheduler:
         staging.plan = self._held([key for key in keys if key not in going], held)
         staging.later = [(each.app_label, each.name) for each, _ in rest]
         return Itinerary(runs)
+
+    def _left(
+        self, crossing: Crossing, keys: Sequence[Key], number: int
+    ) -> tuple[list[Leg], dict[Key, datetime.datetime]]:
+        """
+        Return what is left of migrations that the code of a release suits, what is held.
+
+        For number 0 nothing is held, nor does anything wait for any code.
+        """
+        deploy, loader = self.deploy, self.executor.loader
+        if not number:
+            return list(deploy.remaining(crossing, keys)), {}
+        migrations = [deploy.migration(key) for key in keys if not deploy.is_over(key)]
+        held = held_migrations(loader, migrations)
+        left, waits = deploy.remaining_but(keys, held, number)
+        if not waits:
+            return left, held
+        # What waits for those that are held is no parent that they can wait for.
+        going = {each.key for each in left} | deploy.recorded | held.keys()
+        since = {key: deploy.changed for key in keys if key not in going}
+        again = held_migrations(loader, migrations, since)
+        if again.keys() != held.keys():
+            left, _ = deploy.remaining_but(keys, again, number)
+        return left, again
 
     def _rolled_out(self) -> int:
         """
@@ -258,7 +289,7 @@ class Scheduler:
             placements.append(placement)
         return StagedPlan(tuple(placements))
 
-    def _back(self, whole: bool, staging: Staging) -> Itinerary:
+    def _back(self, plan: Plan, whole: bool, staging: Staging) -> Itinerary:
         """Return what takes the newest release back to where its deploy began."""
         if not self.deploy.is_under_way:
             raise DeployUnderWayError(Conflict.NOTHING)
@@ -270,11 +301,15 @@ class Scheduler:
         number = max(each.release for each in record.entries)
         if record.rolled_out >= number:
             raise DeployUnderWayError(Conflict.FINISHING)
+        is_complete = self.deploy.first_missing(number) is None
+        newer = [each for each in self._new(plan) if is_complete]
+        if newer:
+            raise DeployUnderWayError(Conflict.NEWER, newer[0])
         crossing, every = self.deploy.replay()
         legs = [with_rows(each, crossing) for each in every if each.release == number]
         for each in legs:
             refuse_to_lose(self._alias, each.after, each.before, crossing, again=True)
-        if self.deploy.first_missing(number) is None:
+        if is_complete:
             staging.consent([each for each in legs if each.makes])
         return Itinerary([Backwards(self.executor, self.deploy, legs[::-1])])
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -111,7 +112,7 @@ class StagedMigrate:
         self.skips_blocked = options.get("skip_blocked") or conf.skips_blocked()
         self.left_alone: Sequence[Key] = ()
         self.later: Sequence[Key] = ()
-        self.in_the_way: Sequence[Key] = ()
+        self.in_the_way: Mapping[Key, datetime.datetime | None] = {}
         self.executor: StagedExecutor
 
     def run(self, handle: Callable[..., Any]) -> None:
@@ -203,7 +204,8 @@ class StagedMigrate:
         if self.in_the_way:
             return deploys.in_the_way(self.plan.blocked, self.in_the_way)
         if self.stage is Stage.PRE_DEPLOY:
-            return plans.blocked(self.plan, self.executor.explain)
+            is_under_way = self.executor.deploy.is_under_way
+            return plans.blocked(self.plan, self.executor.explain, is_under_way)
         return plans.too_late(self.plan)
 
     def _outstanding(self) -> list[Placement]:

@@ -16,7 +16,7 @@ from syzygy_like.crossing import Extent
 from syzygy_like.ledger import Ledger
 from syzygy_like.record import Record
 from tests.databases import forget
-from tests.projects import Project, applied, physical, tables
+from tests.projects import Project, applied, physical
 
 TABLE = "syzygy_like_ledger"
 PRE, POST, ABORT = "--pre-deploy", "--post-deploy", "--abort-deploy"

@@ -370,7 +370,7 @@ def test_a_deploy_is_taken_back_once(project, database):
     assert ledger(database)
     parties = Parties(project, database)
     try:
-        assert ends(*parties.start_all("--abort-deploy")) == [0, 0, 0]
+        assert ends(*parties.start_all("--abort-deploy", "--allow-loss")) == [0, 0, 0]
     finally:
         parties.end()
     assert ledger(database) is None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
 
 from syzygy_like import backends
 from syzygy_like.conflicts import (
@@ -38,6 +39,10 @@ CONFLICTS = {
         "What precedes the roll-out is not all applied. Run the same with --pre-deploy "
         "again, or migrate without a stage to apply everything."
     ),
+    Conflict.NEWER: (
+        "The deploy that is under way did not have it: that is an older version's, which "
+        f"may be serving. Take it back with that version: {ABORT}."
+    ),
     Conflict.NOTHING: (
         "No deploy is under way: no migration is applied in halves or before one that "
         "it depends on. To go back, migrate to an earlier migration."
@@ -52,6 +57,11 @@ CONFLICTS = {
         f"leave out the app and the migration. {WAYS_OUT}"
     ),
 }
+
+
+def date(moment: datetime.datetime) -> str:
+    """Return a moment as Django's commands print it."""
+    return moment.strftime("%Y-%m-%d %H:%M:%S %Z").strip()
 
 
 def conflict(error: DeployUnderWayError) -> str:
@@ -98,13 +108,24 @@ def _several(keys: Sequence[Key]) -> str:
     return ".".join(keys[0]) + more
 
 
-def in_the_way(blocked: Sequence[Placement], left: Sequence[Key]) -> str:
-    """Say that a deploy cannot join the one that is under way."""
+def in_the_way(
+    blocked: Sequence[Placement], left: Mapping[Key, datetime.datetime | None]
+) -> str:
+    """Say that a deploy cannot join the one that is under way, maybe until a time."""
     new = _several([each.key for each in blocked])
     rest = ", ".join(".".join(key) for key in left)
-    return (
+    text = (
         f"{new} cannot join the deploy that is under way: what is left of {rest} is in "
         "the way. Nothing was applied.\n"
+    )
+    moments = [each for each in left.values() if each is not None]
+    if moments:
+        return text + (
+            f"It is held until {date(max(moments))}, by its stage_delay. Fix: run this "
+            "again after that; or finish that deploy now, with the version that is "
+            "served: migrate, without a stage, waits for no delay."
+        )
+    return text + (
         f"Fix: once no older version is served any longer, finish that deploy: {FINISH}. "
         "It stops there. Then run this again."
     )

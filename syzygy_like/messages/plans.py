@@ -11,7 +11,7 @@ from django.utils.timesince import timesince
 
 from syzygy_like.crossing import Extent
 from syzygy_like.explain import Explanation
-from syzygy_like.messages.deploys import obstacle
+from syzygy_like.messages.deploys import date, obstacle
 from syzygy_like.messages.fixes import fix
 from syzygy_like.messages.problems import NEW, OLD, sentences
 from syzygy_like.placements import Outcome, Placement, StagedPlan
@@ -79,23 +79,18 @@ def _waits(placement: Placement) -> list[str]:
     return waits
 
 
-def date(moment: datetime.datetime) -> str:
-    """Return a moment as Django's commands print it."""
-    return moment.strftime("%Y-%m-%d %H:%M:%S %Z").strip()
-
-
 def age(since: datetime.datetime, now: datetime.datetime) -> str:
     """Return for how long something waits: "3 days, 2 hours"."""
     return timesince(since, now).replace("\xa0", " ")
 
 
-def blocked(plan: StagedPlan, explain: Explain) -> str:
-    """Say why a plan cannot be applied before the deploy."""
+def blocked(plan: StagedPlan, explain: Explain, under_way: bool = False) -> str:
+    """Say why a plan cannot be applied before the deploy, or join one under way."""
     parts = [
         "This deploy cannot be rolled out without failing queries: the new code needs "
         "what the code now serving does not bear. Nothing was applied."
     ]
-    parts += [_blocked_migration(each, explain) for each in plan.blocked]
+    parts += [_blocked_migration(each, explain, under_way) for each in plan.blocked]
     parts.append(
         "Otherwise: --skip-blocked applies the rest (for development), and migrate "
         "without a stage applies everything, with an interruption.\n"
@@ -104,14 +99,15 @@ def blocked(plan: StagedPlan, explain: Explain) -> str:
     return "\n\n".join(parts)
 
 
-def _blocked_migration(placement: Placement, explain: Explain) -> str:
+def _blocked_migration(placement: Placement, explain: Explain, under_way: bool) -> str:
     lines = [f"{name(placement)} is needed before the deploy:"]
     lines += [f"  {each}" for each in sentences(placement.needed, NEW)]
     if placement.waits_for:
         lines.append(f"but it depends on {_names(placement)}, which has to wait.")
+        target = "" if under_way else f"{' '.join(placement.waits_for[-1])} "
         lines.append(
             "\nFix: deploy them in turn. If an earlier deploy is complete, finish it: "
-            f"migrate {' '.join(placement.waits_for[-1])} --post-deploy"
+            f"migrate {target}--post-deploy"
         )
         return "\n".join(lines)
     if placement.obstacle:
