@@ -57,16 +57,30 @@ class Carrier:
             noted = functools.partial(note, count)
             return self._whole(portion, portion.apply, state, claim, noted)
         claim()
-        if done is None or done >= count:
-            note(0 if done is None else count)
+        start = self._start(portion, state, min(done or 0, count))
+        if start != done or start == count:
+            note(start)
         for number, operation in enumerate(portion.operations):
             step = self._step(operation, portion)
-            if number < (done or 0):
+            if number < start:
                 state = step.single.mutate_state(state, preserve=False)
                 continue
             noted = functools.partial(note, number + 1)
-            state = step.forwards(state, noted, repeated=number == done)
+            state = step.forwards(
+                state, noted, repeated=number == start and done is not None
+            )
         return state
+
+    def _start(self, portion: Portion, state: ProjectState, done: int) -> int:
+        """Return where to go on: the last operation may be undone in part."""
+        if not done:
+            return done
+        *before, last = [
+            self._step(each, portion) for each in portion.operations[:done]
+        ]
+        for step in before:
+            state = step.single.mutate_state(state, preserve=True)
+        return done - last.is_undone_in_part(state)
 
     def backwards(
         self,
@@ -91,13 +105,12 @@ class Carrier:
         is_fresh = done is None
         done = count if done is None else done
         steps = [self._step(each, portion) for each in operations]
-        # An operation that is noted within its transaction, and is not, did nothing.
-        is_next = done < count and not steps[done].is_noted_within
-        if not is_next:
-            note(done)
         states = [state]
         for step in steps:
             states.append(step.single.mutate_state(states[-1], preserve=True))
+        is_next = done < count and steps[done].may_be_begun(states[done])
+        if not is_next:
+            note(done)
         for number in reversed(range(done + is_next)):
             noted = functools.partial(note, number)
             # Only what an earlier run was at may be undone already.

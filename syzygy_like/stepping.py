@@ -43,7 +43,7 @@ class Stepper:
         backwards = any(back for *_, back in planned)
         for entry in self.journal.entries():
             is_planned = (*entry.key, entry.backwards) in planned
-            if not is_planned and plan and (entry.backwards or backwards):
+            if not is_planned and (entry.backwards or backwards):
                 raise UnfinishedMigrationError(entry.key, entry.backwards)
 
     def apply(self, migration: Migration, state: ProjectState) -> ProjectState:

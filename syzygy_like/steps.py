@@ -52,6 +52,25 @@ class Step:
             is_sqlite and changes_schema(self.single)
         )
 
+    def is_undone_in_part(self, state: ProjectState) -> bool:
+        """Tell whether it was being undone, of an operation that knows where it is."""
+        return self._is_going_back(state) is True
+
+    def may_be_begun(self, state: ProjectState) -> bool:
+        """Tell whether anything of it may be done, though it is not noted."""
+        if self.is_noted_within:  # then that was rolled back
+            return False
+        return self._is_going_back(state) is not None
+
+    def _is_going_back(self, state: ProjectState) -> bool | None:
+        """Ask an operation whether it goes back, None if it rests; most do not know."""
+        ask = getattr(self.single.operations[0], "is_going_back", None)
+        if ask is None:
+            return False
+        with self._editor() as editor:
+            found: bool | None = ask(self.single.app_label, editor, state.clone())
+        return found
+
     def forwards(self, state: ProjectState, note: Note, repeated: bool) -> ProjectState:
         """Carry it out, from a state, and return the one after it."""
         return self._patiently(self.single.apply, state, note, repeated, state)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
 
 from django.db import connections, migrations, models
 from django.db.models import F
 
-from tests.orders import execute
+from tests.databases import forget
+from tests.orders import Crash, execute
 from tests.projects import Project, tables
 
 TABLE = "syzygy_like_backfill"
@@ -48,3 +51,45 @@ def numbers(database: str, column: str = "n") -> list[Any]:
 def is_under_way(database: str) -> bool:
     """Tell whether a backfill has left its table."""
     return TABLE in tables(database)
+
+
+class Cut:
+    """Executes so many updates of a shop's tables, and after them nothing any more."""
+
+    def __init__(self, batches: int | None, kills: bool = False):
+        self.left = batches
+        self.kills = kills
+        self.is_over = False
+
+    def __call__(self, execute: Any, sql: Any, *arguments: Any) -> Any:
+        is_batch = str(sql).startswith("UPDATE") and "syzygy_like" not in str(sql)
+        if is_batch and self.left is not None:
+            self.is_over = self.is_over or not self.left
+            self.left -= 1
+        if self.is_over and self.kills:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.is_over:
+            raise Crash
+        return execute(sql, *arguments)
+
+
+def cut_off(
+    database: str,
+    batches: int | None,
+    command: Any,
+    *arguments: Any,
+    kills: bool = False,
+) -> bool:
+    """
+    Run a command that dies after so many batches, if any; tell whether it did.
+
+    It ``kills`` the process, or is as if it had.
+    """
+    try:
+        with connections[database].execute_wrapper(Cut(batches, kills)):
+            command(*arguments, database=database, verbosity=0)
+    except Crash:
+        return True
+    finally:
+        forget(database)
+    return False

@@ -28,6 +28,7 @@ from tests.orders import execute, names
 
 UNDONE = {"n": F("n") - 1}
 FILL = Backfill("Order", AGAIN, reverse=UNDONE, batch_size=2)
+UPDATE = f'UPDATE "{ORDERS}"'
 FUNCTION = """
 import os
 import signal
@@ -132,14 +133,13 @@ def test_it_goes_on_with_the_way_back(project, database):
 def test_it_comes_back_from_where_it_was(project, database):
     """However often it turns, just what is done is undone."""
     started(project, database)
-    update = f'UPDATE "{ORDERS}"'
     for backwards in (True, False):
         reset(database, *range(1, 20))
-        assert forked(database, kill_at, 5, FILL, False, update)
+        assert forked(database, kill_at, 5, FILL, False, UPDATE)
         assert numbers(database) == [1] * 10 + [0] * 9
-        assert forked(database, kill_at, 2, FILL, True, update)
+        assert forked(database, kill_at, 2, FILL, True, UPDATE)
         assert numbers(database) == [1] * 6 + [0] * 13
-        assert forked(database, kill_at, 1, FILL, False, update)
+        assert forked(database, kill_at, 1, FILL, False, UPDATE)
         assert numbers(database) == [1] * 8 + [0] * 11
         carry_out(database, FILL, backwards)
         assert numbers(database) == [0 if backwards else 1] * 19
@@ -174,7 +174,7 @@ def test_migrate_that_was_killed_in_a_batch(project, database, kind):
 def test_it_goes_on_at_another_pace(project, database):
     """One whose batches took too long may be given smaller ones."""
     started(project, database, *range(1, 10))
-    assert forked(database, kill_at, 14, FILL)
+    assert forked(database, kill_at, 1, FILL, False, UPDATE)
     done = numbers(database)
     assert set(done) == {0, 1}
     slow = Backfill("Order", AGAIN, reverse=UNDONE, batch_size=1, pause="1ms")
@@ -185,7 +185,7 @@ def test_it_goes_on_at_another_pace(project, database):
 @pytest.mark.databases("postgresql")
 def test_others_begin_at_the_beginning(project, database):
     started(project, database, *range(1, 10))
-    assert forked(database, kill_at, 14, FILL)
+    assert forked(database, kill_at, 1, FILL, False, UPDATE)
     assert set(numbers(database)) == {0, 1}
     carry_out(database, Backfill("Order", {"m": 7}))
     assert numbers(database, "m") == [7] * 9

@@ -328,6 +328,22 @@ def test_attributes_of_a_loader(project, database):
     assert record.applied.tzinfo
 
 
+@pytest.mark.databases("sqlite")
+def test_the_rows_of_the_history(database):
+    """``MigrationRecorder.migration_qs``: each time it is applied, another row."""
+    recorder = MigrationRecorder(connections[database])
+    assert not recorder.has_table()
+    recorder.record_applied("shop", "0001")
+    assert recorder.has_table()
+    before = recorder.migration_qs.values_list("pk", "app", "name", "applied").get()
+    recorder.record_unapplied("shop", "0001")
+    recorder.record_applied("shop", "0001")
+    after = recorder.migration_qs.values_list("pk", "app", "name", "applied").get()
+    assert before[1:3] == after[1:3] == ("shop", "0001")
+    assert before[0] != after[0]
+    assert before[3] < after[3]
+
+
 REPLACED = [("shop", "0001_initial"), ("shop", "0002_more")]
 
 

@@ -69,6 +69,8 @@ class Historical(Operation):
         for name in (*SHOWN, *KEPT):
             if hasattr(operation, name):
                 setattr(self, name, getattr(operation, name))
+        if hasattr(operation, "is_going_back"):
+            self.is_going_back = self._is_going_back
 
     @property
     def reversible(self) -> bool:  # type: ignore[override]
@@ -96,6 +98,15 @@ class Historical(Operation):
             app_label, schema_editor, self.state, self.state
         )
         _check_now(schema_editor)
+
+    def _is_going_back(
+        self, app_label: str, schema_editor: Any, state: ProjectState
+    ) -> bool | None:
+        operation: Any = self.operation
+        found: bool | None = operation.is_going_back(
+            app_label, schema_editor, self.state
+        )
+        return found
 
     def describe(self) -> str:
         return self.operation.describe()

@@ -113,6 +113,19 @@ class Backfill(Operation):
         else:
             way.back(self.reverse_work).run()
 
+    def is_going_back(
+        self, app_label: str, schema_editor: Any, state: Any
+    ) -> bool | None:
+        """
+        Tell whether a run that was cut off was undoing it, rather than carrying it out.
+
+        None if there is no run to go on with: nothing of it is done, or all.
+        """
+        way = self._pass(app_label, schema_editor, state)
+        if way is None or not way.bookmark.resume():
+            return None
+        return bool(way.bookmark.entry.backwards)
+
     def _pass(self, app_label: str, editor: Any, state: Any) -> Pass | None:
         """Return the way through the table, None if a router keeps it off."""
         connection = editor.connection

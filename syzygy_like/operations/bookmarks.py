@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.timezone import now
 
 from syzygy_like.operations.batches import Batch
+from syzygy_like.operations.origins import Origin
 from syzygy_like.tables import Table, meta
 
 TABLE = "syzygy_like_backfill"
@@ -30,6 +31,10 @@ def entry_class() -> Any:
         batches = models.BigIntegerField(default=0)
         rows = models.BigIntegerField(default=0)
         since = models.DateTimeField(default=now)
+        # Whether it was being undone.
+        backwards = models.BooleanField()
+        # What tells its application of its migration from others.
+        origin = models.TextField()
 
         Meta = meta(TABLE, "app", "operation")
 
@@ -41,7 +46,7 @@ def entry_class() -> Any:
 
 class Bookmark:
     """
-    Where a backfill is.
+    Where a backfill is, in one application of its migration.
 
     The table is made when the first one begins, and dropped when none is under way.
     """
@@ -52,14 +57,26 @@ class Bookmark:
         self.model = model
         self.app_label = app_label
         self.operation = operation
+        self.origin = Origin(editor.connection, app_label, model)
         self.entry: Any = None
+
+    def resume(self) -> bool:
+        """
+        Read where an earlier run has ended; tell whether this one may go on from there.
+
+        It may not if that was another application of the migration, or of one before.
+        """
+        return self.read() and self.origin.is_described_by(self.entry.origin)
+
+    @property
+    def _mine(self) -> Any:
+        return self.table.rows.filter(app=self.app_label, operation=self.operation)
 
     def read(self) -> bool:
         """Read how far the backfill is; tell whether it is under way."""
         if not self.table.is_there:
             return False
-        mine = self.table.rows.filter(app=self.app_label, operation=self.operation)
-        self.entry = mine.first()
+        self.entry = self._mine.first()
         return self.entry is not None
 
     @property
@@ -79,16 +96,24 @@ class Bookmark:
             return None
         return str(self.model._meta.pk.value_to_string(self.model(pk=key)))
 
-    def begin(self, done: Any) -> None:
-        """Note that a backfill is under way."""
+    def begin(self, done: Any, backwards: bool) -> None:
+        """Note that a backfill is under way, in place of what cannot be resumed."""
         self.table.make(self.editor)
+        if self.entry is not None:
+            # By its number: another run may have begun anew meanwhile.
+            self._mine.filter(pk=self.entry.pk).delete()
         name = self.model._meta.object_name
-        defaults = {"model": name, "done": self._text(done)}
+        defaults = {
+            "model": name,
+            "done": self._text(done),
+            "backwards": backwards,
+            "origin": self.origin.describe(),
+        }
         self.entry, _ = self.table.rows.get_or_create(
             app=self.app_label, operation=self.operation, defaults=defaults
         )
 
-    def move(self, batch: Batch) -> bool:
+    def move(self, batch: Batch, backwards: bool) -> bool:
         """
         Note a batch, in the transaction that carries it out.
 
@@ -100,13 +125,14 @@ class Bookmark:
             done=self._text(batch.done),
             batches=self.entry.batches + 1,
             rows=self.entry.rows + batch.size,
+            backwards=backwards,
         )
         return bool(moved)
 
     def remove(self) -> None:
         """Note that a backfill is at its end, if it was begun."""
-        if not self.read():
+        if not self.table.is_there:
             return
-        self.table.rows.filter(pk=self.entry.pk).delete()
+        self._mine.delete()
         if not self.table.rows.exists():
             self.table.drop(self.editor)

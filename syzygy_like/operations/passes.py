@@ -41,7 +41,7 @@ class Pass:
     def run(self) -> None:
         """Go through what is left of the table. Raises what the work raises."""
         self.work.check(self._selected(self.rows.queryset))
-        if self.bookmark.read() or self._begin():
+        if self.bookmark.resume() or self._begin():
             with exempt(), display(self.rows, self.bookmark.rows) as shown:
                 self._go(shown)
         self.bookmark.remove()
@@ -51,7 +51,7 @@ class Pass:
         start = self.rows.last if self.backwards else None
         if self._batch(start) is None:
             return False
-        self.bookmark.begin(start)
+        self.bookmark.begin(start, self.backwards)
         return True
 
     def _go(self, shown: Display) -> None:
@@ -72,7 +72,7 @@ class Pass:
 
     def _carry_out(self, batch: Batch) -> None:
         with transaction.atomic(self.rows.alias):
-            if self.bookmark.move(batch):
+            if self.bookmark.move(batch, self.backwards):
                 self.work.carry_out(self._selected(self.rows.of(batch)), batch)
 
     def _selected(self, rows: Any) -> Any:

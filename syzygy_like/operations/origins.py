@@ -1,0 +1,89 @@
+"""What tells one application of a migration from another one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import Max, Q
+
+# What a table keeps as long as it, and each of its columns, is the same one.
+# PostgreSQL, "pg_attribute": a number is given to no other column again.
+# MySQL: to the second, and whatever alters the table makes it another one.
+# SQLite, "PRAGMA schema_version": whatever alters any table makes it another one.
+KEPT = {
+    "postgresql": "SELECT attrelid, attnum FROM pg_attribute"
+    " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
+    "mysql": "SELECT table_name, create_time FROM information_schema.tables"
+    " WHERE table_schema = DATABASE() AND table_name = %s",
+    "sqlite": "PRAGMA schema_version",
+}
+
+
+class Origin:
+    """
+    What the migrations of an app, and the table of one of its models, are at present.
+
+    An operation is not told what migration it is of, and that one is not recorded while
+    it is carried out. What is recorded before it tells: a migration that is unapplied
+    and applied again has another record. What is undone by hand, such as a column that
+    a migration in no transaction has left, only the table tells.
+    """
+
+    def __init__(self, connection: Any, app_label: str, model: Any):
+        self.connection = connection
+        self.app_label = app_label
+        self.model = model
+
+    def describe(self) -> str:
+        """Return a text to be kept."""
+        records = self._records()
+        last = records.aggregate(last=Max("pk"))["last"] if records is not None else 0
+        found = {
+            "last": last or 0,
+            "history": self._history(last or 0),
+            "tables": sorted(self._tables()),
+        }
+        return json.dumps(found)
+
+    def is_described_by(self, text: str) -> bool:
+        """Tell whether it is still the one that a text was kept of."""
+        found = json.loads(text)
+        same = found["history"] == self._history(found["last"])
+        return same and set(found["tables"]) <= set(self._tables())
+
+    def _history(self, last: int) -> str:
+        """
+        Return a digest of what was recorded up to a record.
+
+        Migrations of other apps may have come since, those of its own may not.
+        """
+        records = self._records()
+        if records is None:
+            return ""
+        found = records.filter(Q(pk__lte=last) | Q(app=self.app_label)).order_by("pk")
+        texts = [
+            f"{pk} {at.isoformat()}" for pk, at in found.values_list("pk", "applied")
+        ]
+        return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+    def _records(self) -> Any:
+        recorder = MigrationRecorder(self.connection)
+        return recorder.migration_qs if recorder.has_table() else None
+
+    def _tables(self) -> Iterator[str]:
+        """Yield what the table keeps, and those of the models it inherits from."""
+        vendor = self.connection.vendor
+        if vendor not in KEPT:
+            return
+        for model in (self.model, *self.model._meta.get_parent_list()):
+            table = model._meta.db_table
+            if vendor == "postgresql":
+                table = self.connection.ops.quote_name(table)
+            with self.connection.cursor() as cursor:
+                cursor.execute(KEPT[vendor], [table] if "%s" in KEPT[vendor] else None)
+                for found in cursor.fetchall():
+                    yield " ".join(map(str, found))
