@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Mapping
 
-from syzygy_like.compat import Problem, incompatibilities
+from syzygy_like.compat import Problem, avoidable, incompatibilities
 from syzygy_like.crossing import Crossing, Extent, NoHalvesError
 from syzygy_like.effects import Step
 from syzygy_like.placements import Key, Outcome, Placement
@@ -24,9 +24,6 @@ from syzygy_like.tracking import World
 
 Taken = Mapping[Key, "Extent | None"]
 Parents = Mapping[Key, Collection[Key]]
-
-# Hazards that there are not where a migration is taken in halves.
-AVOIDED = {"blocked-delete"}
 
 
 class Placer:
@@ -233,7 +230,7 @@ class Placer:
 
         def problems(database: Schema) -> list[Problem]:
             found = incompatibilities(self.code, database, before=before, only=tables)
-            return [each for each in found if not each.hazard or each.rule in AVOIDED]
+            return avoidable(found)
 
         known = set(problems(start))
         return tuple(each for each in problems(after) if each not in known)
