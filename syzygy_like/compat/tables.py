@@ -100,7 +100,7 @@ def _holders(pair: Comparison, reference: Reference) -> list[Reference]:
 
 
 def _holding(schema: Schema, name: str, code: Schema) -> Iterator[Reference]:
-    """Yield what code knows to hold on to rows of a table, or to what goes with them."""
+    """Yield what code knows to hold on to a table's rows, or to what goes with them."""
     going = [name]
     for gone in going:
         for table in schema.tables.values():

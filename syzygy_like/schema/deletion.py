@@ -37,6 +37,6 @@ def fate(field: Field) -> Fate:
 
 
 def kind_of(field: Field) -> str:
-    """Return the name of a relation's ``on_delete``; that of SET() is its function's."""
+    """Return the name of a relation's ``on_delete``, of SET() that of its function."""
     remote: Any = field.remote_field
     return str(getattr(remote.on_delete, "__name__", ""))

@@ -29,8 +29,8 @@ class Change:
     version. ``kept`` are rows that must not be deleted, each a table and a key,
     ``volatile`` fields that code changes by itself, and ``names`` what a refusal has
     to name. Of the tables that are ``protected`` the old version cannot delete rows to
-    which rows of the new one refer, which then all stay. ``dangling`` is where a row may
-    refer to one that is gone; before Django 6.1 it may do so anywhere else, too.
+    which rows of the new one refer, which then all stay. ``dangling`` is where a row
+    may refer to one that is gone; before Django 6.1 it may do so anywhere else, too.
     """
 
     name: str
