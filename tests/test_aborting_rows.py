@@ -123,6 +123,12 @@ def test_rows_of_a_model_that_goes_share_the_fate_of_their_targets(lines, databa
     assert physical(database) == start
 
 
+def delete_order(database):
+    with transaction.atomic(using=database):
+        execute(database, "DELETE FROM shop_order WHERE id = 1")
+        connections[database].check_constraints()
+
+
 @pytest.mark.parametrize("on_delete", [models.PROTECT, models.RESTRICT])
 def test_the_plan_tells_that_new_rows_protect_old_ones(project, database, on_delete):
     project.write("shop", "0001_initial", ORDER)
@@ -136,9 +142,8 @@ def test_the_plan_tells_that_new_rows_protect_old_ones(project, database, on_del
     project.migrate(PRE, database=database)
     execute(database, "INSERT INTO shop_order (id, code) VALUES (1, 'a')")
     execute(database, "INSERT INTO shop_line (id, order_id) VALUES (1, 1)")
-    with pytest.raises(IntegrityError), transaction.atomic(using=database):
-        execute(database, "DELETE FROM shop_order WHERE id = 1")
-        connections[database].check_constraints()
+    with pytest.raises(IntegrityError):
+        delete_order(database)
     assert execute(database, "SELECT id, order_id FROM shop_line") == [(1, 1)]
 
 
