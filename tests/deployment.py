@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NoReturn
 
+import django
 import pytest
 from django.core.management.commands import makemigrations as django_makemigrations
 from django.db import connections
@@ -126,6 +127,9 @@ class Deployment:
             "tidy": self.change.tidy,
             "kept": list(self.change.kept),
             "volatile": self.change.volatile,
+            "protected": self.change.protected if version == "old" else (),
+            "intact": bool(self.change.protected),
+            "dangling": self.change.dangling or django.VERSION < (6, 1),
         }
         reply = self.codes[version].ask(request)
         if failures := reply["failures"]:

@@ -92,11 +92,13 @@ def contents(model: Model, row: models.Model) -> dict[str, Any]:
     }
 
 
-def links(row: models.Model, model: Model | None = None) -> dict[str, Any]:
-    """Return what a row refers to, its parents' rows too."""
+def links(
+    row: models.Model, model: Model | None = None, held: bool = False
+) -> dict[str, Any]:
+    """Return what a row refers to, its parents' rows too, all or by constraints."""
     fields = (model or type(row))._meta.concrete_fields
     return {
         field.attname: getattr(row, field.attname)
         for field in fields
-        if field.remote_field
+        if field.remote_field and (field.db_constraint or not held)
     }

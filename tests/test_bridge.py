@@ -14,9 +14,10 @@ from hypothesis import event, given, note
 from hypothesis import strategies as st
 
 from syzygy_like.bridge import NoBridgeError, bridge
+from syzygy_like.compat import avoidable, incompatibilities
 from syzygy_like.effects import Reader
 from syzygy_like.exercise.actions import alone, together
-from syzygy_like.exercise.attempts import Failure
+from syzygy_like.exercise.attempts import Failure, run
 from syzygy_like.exercise.rows import tables
 from syzygy_like.release import Release, ordered
 from syzygy_like.release.arrangement import combined
@@ -30,7 +31,6 @@ from tests.strategies import pairs, states
 from tests.test_soundness import (
     described,
     emptied,
-    found,
     migrations,
     on_database,
     same_kinds,
@@ -53,6 +53,11 @@ def bridged(old: ProjectState, new: ProjectState):
     return result
 
 
+def problems(code: ProjectState, between: ProjectState, old: ProjectState):
+    """Return what a code cannot do in the window, which begins with old rows."""
+    return incompatibilities(schema(code), schema(between), before=schema(old))
+
+
 def after(start: ProjectState, several: Iterable[Migration]) -> ProjectState:
     state = start.clone()
     for migration in several:
@@ -66,8 +71,8 @@ def test_both_codes_run_on_the_bridge(pair):
     old, new = pair
     result = bridged(old, new)
     if result is not None:
-        assert found(old, result.state) == []
-        assert found(new, result.state) == []
+        for code in (old, new):
+            assert avoidable(problems(code, result.state, old)) == []
 
 
 @given(vendors.flatmap(states))
@@ -135,6 +140,21 @@ def failures(state: ProjectState, alias: str, start: int) -> list[Failure]:
     ]
 
 
+def deletions(state: ProjectState, alias: str, start: int) -> list[Failure]:
+    """Return what fails when a code deletes rows, to which those of others refer."""
+    several = tables(state.apps, alias)
+    return [
+        failure
+        for model in several
+        for failure in run(
+            model,
+            [each for each in together(model, alias) if each.name == "DELETE"],
+            alias,
+            start,
+        )
+    ]
+
+
 def shape(alias: str) -> dict[str, Any]:
     """Return what introspection tells, without names that depend on the order."""
     return {
@@ -195,5 +215,10 @@ def released(
     for code in (old, new):
         assert failures(code, alias, start) == []
     start = populate(new.apps, alias, start=start)
+    rules = {each.rule for each in problems(old, state, old)}
+    if "protected-delete" in rules:
+        event("protects")
+    else:
+        assert deletions(old, alias, start) == []
     apply(contract, state, alias)
     assert failures(new, alias, start) == []

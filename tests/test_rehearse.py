@@ -163,6 +163,18 @@ def test_translations_do_not_matter(pending, database):
     assert found.is_clean, found
 
 
+def test_rows_that_protect_what_old_code_deletes_are_a_hazard(shop, database):
+    key = models.ForeignKey("shop.Order", models.PROTECT)
+    shop.write("shop", "0002", migrations.CreateModel("Line", [PK, ("order", key)]))
+    shop.settings = {"MIGRATION_BRIDGE": "all"}
+    found = rehearse(shop, database)
+    assert found.code == 0
+    (mishap,) = found.report["mishaps"]
+    assert (mishap["action"], mishap["migration"]) == ("DELETE", "shop.0002")
+    reason = mishap["reason"]
+    assert (reason["rule"], reason["hazard"]) == ("protected-delete", True)
+
+
 def test_rows_that_refer_to_what_old_code_deletes_are_a_hazard(shop, database):
     shop.write(
         "shop", "0002", migrations.CreateModel("Line", [PK, ("order", TO_ORDER)])

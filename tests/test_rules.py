@@ -119,7 +119,8 @@ def db_cascade():
 class Example:
     """
     Models of the code and of the database. ``fails`` tells whether PostgreSQL lets
-    such code fail each time; where it does not the rule is on the safe side.
+    such code fail each time; where it does not the rule is on the safe side. The rows
+    are those of the models ``before``, by default of the database.
     """
 
     rule: str
@@ -127,9 +128,11 @@ class Example:
     code: Callable[[], list[ModelState]]
     database: Callable[[], list[ModelState]]
     fails: bool = True
+    before: Callable[[], list[ModelState]] | None = None
 
     def schemas(self):
-        return schema(state(*self.code())), schema(state(*self.database()))
+        several = (self.code, self.database, self.before)
+        return [schema(state(*each())) for each in several if each]
 
 
 def examples(*found: Example):
@@ -526,6 +529,13 @@ HAZARDS = examples(
         lambda: [order(price=integer(), copy=generated())],
     ),
     Example(
+        "protected-delete",
+        "a new foreign key that protects",
+        lambda: [customer(), order()],
+        lambda: [customer(), order(customer=to(null=True, on_delete=models.PROTECT))],
+        before=lambda: [customer(), order()],
+    ),
+    Example(
         "missing-unique",
         "an upsert by a constraint that is not there",
         lambda: [order(price=integer(unique=True))],
@@ -570,6 +580,13 @@ KEPT = examples(
         "a foreign key that the code knows",
         lambda: [customer(), order(customer=to())],
         lambda: [customer(), order(customer=to())],
+    ),
+    Example(
+        "protected-delete",
+        "a foreign key that protects and that the code knows",
+        lambda: [customer(), order(customer=to())],
+        lambda: [customer(), order(customer=to(on_delete=models.PROTECT))],
+        before=lambda: [customer(), order()],
     ),
     Example(
         "blocked-delete",
@@ -786,9 +803,12 @@ def test_code_that_breaks_a_rule_fails(database, example):
 @pytest.mark.databases("postgresql")
 @pytest.mark.parametrize("example", [*HAZARDS, *KEPT])
 def test_code_that_keeps_the_rules_runs(database, example):
-    assert errors(incompatibilities(*example.schemas())) == []
+    problems = incompatibilities(*example.schemas())
+    assert errors(problems) == []
     code, other = state(*example.code()), state(*example.database())
-    assert list(exercise(code, other, database)) == []
+    failing = {each.action for each in exercise(code, other, database)}
+    protects = any(each.rule == "protected-delete" for each in problems)
+    assert failing == ({"DELETE"} if protects else set())
 
 
 def test_a_new_foreign_key_blocks_nothing_yet():
@@ -797,6 +817,44 @@ def test_a_new_foreign_key_blocks_nothing_yet():
     (problem,) = incompatibilities(code, database, before=code)
     assert problem.rule == "blocked-delete"
     assert problem.hazard
+
+
+@pytest.mark.parametrize(
+    "on_delete",
+    [models.PROTECT, models.RESTRICT, models.DO_NOTHING, lambda *args: None],
+)
+def test_what_a_new_foreign_key_protects_is_a_hazard(on_delete):
+    code = schema(state(customer(), order()))
+    database = schema(state(customer(), order(customer=to(on_delete=on_delete))))
+    found = incompatibilities(code, database, before=code)
+    assert "protected-delete" in {each.rule for each in found if each.hazard}
+    assert "blocked-delete" not in {each.rule for each in found}
+
+
+@since_django_61
+def test_rows_that_go_along_may_protect_what_they_go_with():
+    code = schema(state(customer()))
+    between = state(
+        customer(),
+        order(customer=to(on_delete=db_cascade())),
+        rival(order=to("Order", on_delete=models.PROTECT)),
+    )
+    (problem,) = incompatibilities(code, schema(between), before=code)
+    assert problem.rule == "protected-delete"
+    assert problem.subject == "shop.Rival.order"
+    assert problem.detail == "shop.Customer"
+
+
+@since_django_61
+def test_what_holds_on_is_found_where_only_what_cascades_has_changed():
+    code = schema(state(customer()))
+    between = state(
+        customer(),
+        order(customer=to(on_delete=db_cascade())),
+        rival(order=to("Order")),
+    )
+    found = incompatibilities(code, schema(between), before=code, only=["shop_order"])
+    assert {each.table for each in found} == {"shop_rival"}
 
 
 def test_a_problem_names_its_field_in_the_words_of_the_models():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import django
 import pytest
-from django.db import connections
+from django.db import IntegrityError, connections
 
 from tests.changes.change import model
 from tests.deployment_projects import run, write_models
@@ -63,7 +64,15 @@ def deployed(shop, database, before, after, *statements):
         return rows, [row_id for (row_id,) in cursor.fetchall()]
 
 
+@pytest.mark.databases("postgresql")
+@pytest.mark.skipif(django.VERSION < (6, 1), reason="nothing holds on to the row")
+def test_what_protects_a_row_keeps_it_from_going_along(shop, database):
+    with pytest.raises(IntegrityError, match="shop_holder"):
+        deployed(shop, database, *PROTECTED, *DELETED)
+
+
 @pytest.mark.databases("sqlite", "postgresql")
+@pytest.mark.skipif(django.VERSION >= (6, 1), reason="it is not to go")
 def test_what_protects_a_row_that_has_to_go_loses_its_reference(shop, database):
     rows, holders = deployed(
         shop,

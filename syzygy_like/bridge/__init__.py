@@ -12,7 +12,7 @@ from syzygy_like.bridge.loosening import FieldKey, Loosener, OneOffs
 from syzygy_like.bridge.obstacles import obstacles
 from syzygy_like.bridge.omission import Omission
 from syzygy_like.bridge.places import Atlas, Place
-from syzygy_like.compat import Problem, errors, incompatibilities
+from syzygy_like.compat import Problem, avoidable, incompatibilities
 from syzygy_like.schema import ColumnCache, Presence, Schema, Table, everywhere
 
 Tables = Mapping[str, Table]
@@ -131,8 +131,17 @@ class _Builder:
     def _problems(self, between: Atlas) -> Iterator[tuple[bool, Problem]]:
         codes = self.codes
         for old, each in _misfits(codes.old, codes.new, between.tables):
-            if each not in codes.tolerated:
+            if each in codes.tolerated:
+                continue
+            if avoidable([each]) or self._is_copied(between, old, each):
                 yield old, each
+
+    def _is_copied(self, between: Atlas, old: bool, problem: Problem) -> bool:
+        """Tell of what protects whether it gets values that may refer to nothing."""
+        if problem.rule != "protected-delete":
+            return False
+        place = self._place(between, old, problem)
+        return (*place.key, place.field) in self.loosener.copied
 
     def _take_back(self, between: Atlas, problems: list[tuple[bool, Problem]]) -> None:
         """Take back a little of each part that is in the way."""
@@ -178,7 +187,7 @@ class _Builder:
 
 
 def misfits(olds: Sequence[Schema], new: Schema, database: Tables) -> Iterator[Problem]:
-    """Yield what codes cannot do on a database between them."""
+    """Yield what codes cannot do on a database between them, and hazards."""
     return (problem for _, problem in _misfits(olds, new, database))
 
 
@@ -195,6 +204,8 @@ def _misfits(
         if name in old.tables
     }
     leaving = Schema({**going, **new.tables})
+    # What there are rows of.
+    known = Schema({name: each for old in olds for name, each in old.tables.items()})
     old_codes = [(True, old) for old in olds]
     for is_old, code in (*old_codes, (False, new), (False, leaving)):
         # A table that is the same on both sides is no problem.
@@ -202,5 +213,5 @@ def _misfits(
         differing = [
             name for name in names if code.tables.get(name) != database.get(name)
         ]
-        found = incompatibilities(code, Schema(database), only=differing)
-        yield from ((is_old, each) for each in errors(found))
+        found = incompatibilities(code, Schema(database), before=known, only=differing)
+        yield from ((is_old, each) for each in found)

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.fields import NOT_PROVIDED
 
 from syzygy_like.bridge.omission import Omission
+from syzygy_like.schema.deletion import Fate
 from syzygy_like.schema.names import is_parent_link
 from syzygy_like.schema.types import INTEGERS, ColumnType, Field, column_type
 
@@ -52,23 +53,23 @@ def unconstrained(field: Field) -> Any:
     return None
 
 
-def cascading(field: Field) -> Any:
+def disposing(field: Field, fate: Fate) -> Any:
     """
-    Return a foreign key of whose rows the database disposes as ``on_delete`` says.
+    Return a foreign key with whose rows the database does by itself what is their fate.
 
-    None where Django or the database has no such thing (6.1, "ForeignKey.on_delete").
-    What protects the target cannot do so against code that does not know it: its rows
-    lose their reference, or go where they cannot be without.
+    None where Django has no such thing (6.1, "ForeignKey.on_delete"), or not for this
+    fate or field.
     """
     if not isinstance(field, models.ForeignKey) or is_parent_link(field):
         return None
-    relation: Any = field.remote_field
-    kind = getattr(relation.on_delete, "__name__", "")
-    if not hasattr(models, "DB_CASCADE") or kind.startswith(("DB_", "SET_DEFAULT")):
+    if not hasattr(models, "DB_CASCADE"):
         return None
-    clears = kind != "CASCADE" and field.null
-    on_delete = models.DB_SET_NULL if clears else models.DB_CASCADE
-    return rebuilt(field, on_delete=on_delete)
+    if fate is Fate.GOES:
+        return rebuilt(field, on_delete=models.DB_CASCADE)
+    cleared = field if field.null else nullable(field)
+    if fate is not Fate.CLEARED or cleared is None:
+        return None
+    return rebuilt(cleared, on_delete=models.DB_SET_NULL)
 
 
 def repeatable(field: Field) -> Any:

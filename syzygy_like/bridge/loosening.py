@@ -13,7 +13,7 @@ from django.db.models.options import normalize_together
 
 from syzygy_like.bridge.drafts import Draft
 from syzygy_like.bridge.fields import (
-    cascading,
+    disposing,
     nullable,
     omittable,
     rebuilt,
@@ -24,6 +24,7 @@ from syzygy_like.bridge.fields import (
 from syzygy_like.bridge.omission import Omission
 from syzygy_like.bridge.places import Place
 from syzygy_like.schema import ModelKey
+from syzygy_like.schema.deletion import Fate, fate
 from syzygy_like.schema.expressions import Columns, freeze
 from syzygy_like.schema.types import Field
 
@@ -76,17 +77,35 @@ class Loosener:
         return unconstrained(field) if len(known) < 2 else None
 
     def deletable(self, place: Place, field: Field, model: ModelState) -> Any:
-        """Let the targets go: while a foreign key comes its rows go with them."""
+        """Let the targets go: the database sees to the rows that refer, if it can."""
         old, new = self.draft.versions(place.key, place.field)
+        if old and new:
+            return unconstrained(field)
+        ways = [disposing(field, each) for each in self._fates(place, field)]
+        if isinstance(field, models.ForeignKey):
+            remote: Any = (old or new or field).remote_field
+            ways.append(rebuilt(unconstrained(field), on_delete=remote.on_delete))
+        else:
+            ways.append(unconstrained(field))
+        return _following(field, [each for each in ways if each is not None])
+
+    def _fates(self, place: Place, field: Field) -> list[Fate]:
+        """
+        Return what may become of rows whose target goes, the best first.
+
+        A field that comes knows best. One that goes must not take rows along that the
+        new code keeps; the rows of a whole model that goes are nobody's but the old
+        code's, whose fate they share.
+        """
+        old, _ = self.draft.versions(place.key, place.field)
         # What is copied may refer to what is gone already.
-        alone = old is None and (*place.key, place.field) not in self.copied
-        disposed = cascading(field) if alone and self.omission.disposes else None
-        if disposed is not None:
-            return disposed
-        if old is None and new is not None and isinstance(new, models.ForeignKey):
-            on_delete = new.remote_field.on_delete  # its rows are held by others
-            field = rebuilt(field, on_delete=on_delete)
-        return unconstrained(field)
+        if not self.omission.disposes or (*place.key, place.field) in self.copied:
+            return []
+        if old is None:
+            return [fate(field)]
+        if place.key in self.draft.new.models:
+            return [Fate.CLEARED]
+        return [fate(old), Fate.CLEARED if old.null else Fate.GOES]
 
     def repeatable(self, place: Place, field: Field, model: ModelState) -> Any:
         return repeatable(field)
@@ -127,6 +146,13 @@ _BY_RULE: dict[str, _Loosen] = {
     "missing-cascade": Loosener.relying,
     "stricter-unique": Loosener.repeatable,
 }
+
+
+def _following(field: Field, ways: list[Any]) -> Any:
+    """Return the way that comes after the one that a field has taken, if there is."""
+    own = field.deconstruct()[1:]
+    taken = [place for place, each in enumerate(ways) if each.deconstruct()[1:] == own]
+    return next(iter(ways[max(taken, default=-1) + 1 :]), None)
 
 
 def is_in_unique(model: ModelState, name: str) -> bool:

@@ -6,10 +6,13 @@ from collections.abc import Collection
 
 from syzygy_like.compat import columns, constraints, tables
 from syzygy_like.compat.problems import RULES, Comparison, Problem, Rule
+from syzygy_like.compat.tables import with_holders
 from syzygy_like.schema import Schema
 
-__all__ = ["RULES", "Problem", "Rule", "errors", "incompatibilities"]
+__all__ = ["RULES", "Problem", "Rule", "avoidable", "errors", "incompatibilities"]
 
+# Hazards that there are not where a migration is taken in halves.
+AVOIDED = {"blocked-delete"}
 MODULES = (tables, columns, constraints)  # imported for the rules they register
 
 
@@ -24,11 +27,13 @@ def incompatibilities(
 
     ``before`` is the schema whose rows exist already, by default the database
     itself: a foreign key that it does not have refers to nothing yet. ``only``
-    limits the comparison to tables of these names. Problems that are hazards do
-    not make a query fail of themselves; see ``errors``.
+    limits the comparison to tables of these names, and to what holds on to their rows
+    where the database deletes these by itself. Problems that are hazards do not make a
+    query fail of themselves; see ``errors``.
     """
     before = database if before is None else before
-    names = {**code.tables, **database.tables} if only is None else sorted(only)
+    everything = {**code.tables, **database.tables}
+    names = everything if only is None else with_holders(sorted(only), database)
     return [
         problem for name in names for problem in _of_table(name, code, database, before)
     ]
@@ -47,3 +52,8 @@ def _of_table(
 def errors(problems: Collection[Problem]) -> list[Problem]:
     """Return the problems that make queries fail: all but the hazards."""
     return [problem for problem in problems if not problem.hazard]
+
+
+def avoidable(problems: Collection[Problem]) -> list[Problem]:
+    """Return what there need not be: errors, and hazards that a bridge does without."""
+    return [each for each in problems if not each.hazard or each.rule in AVOIDED]

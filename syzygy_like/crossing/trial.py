@@ -10,7 +10,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.models.fields import NOT_PROVIDED
 
 from syzygy_like.bridge import NoBridgeError, OneOffs, bridge
-from syzygy_like.compat import Problem, errors, incompatibilities
+from syzygy_like.compat import Problem, avoidable, incompatibilities
 from syzygy_like.crossing.obstacles import (
     NoHalvesError,
     Obstacle,
@@ -134,8 +134,8 @@ class Trial:
         """Return what the codes lose when the database becomes another one."""
 
         def problems(code: Schema, database: Schema) -> list[Problem]:
-            # A foreign key counts that nothing refers by yet: here it can wait.
-            return errors(incompatibilities(code, database, only=only))
+            # The rows that exist are those of the code now serving.
+            return avoidable(incompatibilities(code, database, self.code, only=only))
 
         def lost(earlier: Schema, code: Schema) -> list[Problem]:
             known = set(problems(earlier, before.database))

@@ -14,6 +14,9 @@ _CLAUSES = {
     "missing-column": "reads and writes it",
     "primary-key": "finds rows by another primary key than ({detail})",
     "blocked-delete": "cannot delete rows of {detail} to which its rows refer",
+    "protected-delete": (
+        "cannot delete rows of {detail} that rows of the other version protect"
+    ),
     "required-column": "leaves it out of INSERT: it is NOT NULL and has no db_default",
     "null-rejected": "writes NULL to it",
     "null-read": "may read NULL from it",

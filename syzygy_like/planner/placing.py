@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Mapping
 
-from syzygy_like.compat import Problem, incompatibilities
+from syzygy_like.compat import Problem, avoidable, incompatibilities
 from syzygy_like.crossing import Crossing, Extent, NoHalvesError
 from syzygy_like.effects import Step
 from syzygy_like.placements import Key, Outcome, Placement
@@ -23,9 +23,6 @@ from syzygy_like.stages import Stage, StageSource
 from syzygy_like.tracking import World
 
 Parents = Mapping[Key, Collection[Key]]
-
-# Hazards that there are not where a migration is taken in halves.
-AVOIDED = {"blocked-delete"}
 
 
 class Placer:
@@ -232,7 +229,7 @@ class Placer:
             return [each for each in found if each not in known]
 
         found = dict.fromkeys(each for code in self.codes for each in lost(code))
-        return tuple(each for each in found if not each.hazard or each.rule in AVOIDED)
+        return tuple(avoidable(found))
 
 
 def _changed(before: Schema, after: Schema) -> frozenset[str]:

@@ -11,6 +11,7 @@ from django.db.migrations.writer import MigrationWriter
 
 from syzygy_like.release.snippets import Snippet, snippet
 from syzygy_like.schema import ModelKey
+from syzygy_like.schema.deletion import kind_of
 from syzygy_like.schema.names import field_attname, is_parent_link
 from syzygy_like.schema.types import Field
 
@@ -77,12 +78,6 @@ def _is_held(key: ModelKey, state: ProjectState) -> bool:
         for field in model.fields.values()
         if isinstance(field, models.ForeignKey)
     )
-
-
-def kind_of(field: Field) -> str:
-    """Return the name of a relation's ``on_delete``."""
-    remote: Any = field.remote_field
-    return str(getattr(remote.on_delete, "__name__", ""))
 
 
 def _model_of(field: Field) -> Any:

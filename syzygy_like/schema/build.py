@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 
 from syzygy_like.schema.columns import column_of, key_type
 from syzygy_like.schema.constraints import constraints_of
+from syzygy_like.schema.deletion import Fate, fate
 from syzygy_like.schema.names import (
     ModelKey,
     column_name,
@@ -157,6 +158,7 @@ class Builder:
             column,
             constraint=field.db_constraint,  # type: ignore[attr-defined]
             on_delete=on_delete,
+            holds=fate(field) is Fate.HOLDS,
         )
         return reference, type_
 

@@ -23,17 +23,23 @@ class Reference:
 
     ``constraint`` tells whether the database enforces it, ``on_delete`` what the
     database itself then does to a row whose target goes ("CASCADE"...), if
-    anything.
+    anything. It ``holds`` if the code that has it wants no target of its rows deleted,
+    of which the database knows nothing.
     """
 
     table: str
     column: str
     constraint: bool = True
     on_delete: str | None = None
+    holds: bool = dataclasses.field(default=False, compare=False)
 
     def same_target(self, other: Reference) -> bool:
         """Tell whether both refer to the same column."""
         return (self.table, self.column) == (other.table, other.column)
+
+    def enforces(self, table: str) -> bool:
+        """Tell whether the database has it refer to rows of this table."""
+        return self.constraint and self.table == table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,9 +143,8 @@ class Table:
     def references_to(self, name: str) -> Iterator[Reference]:
         """Yield the references to a table that the database enforces."""
         for column in self.columns.values():
-            reference = column.reference
-            if reference and reference.constraint and reference.table == name:
-                yield reference
+            if column.reference and column.reference.enforces(name):
+                yield column.reference
 
     def of_kind(self, kind: str) -> Iterable[Constraint]:
         """Return the constraints of a kind, in a stable order."""

@@ -28,7 +28,9 @@ class Change:
     With ``tidy`` the developer has seen to it that no row breaks the rules of either
     version. ``kept`` are rows that must not be deleted, each a table and a key,
     ``volatile`` fields that code changes by itself, and ``names`` what a refusal has
-    to name.
+    to name. Of the tables that are ``protected`` the old version cannot delete rows to
+    which rows of the new one refer, which then all stay. ``dangling`` is where a row
+    may refer to one that is gone; before Django 6.1 it may do so anywhere else, too.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Change:
     tidy: bool = False
     kept: frozenset[tuple[str, Any]] = frozenset()
     volatile: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
+    dangling: bool = False
     names: tuple[str, ...] = ()
     min_django: tuple[int, int] = (5, 2)
     databases: tuple[str, ...] = ("sqlite", "postgresql")

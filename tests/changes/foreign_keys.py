@@ -11,9 +11,13 @@ HELD = (
     "Rows that refer would keep the old code, which does not see them, from deleting: "
     "so the constraint comes when it is gone."
 )
+PROTECTED = (
+    "The constraint is there at once, so that the old code cannot take away what the "
+    "new code keeps. It gets an error where it deletes a row to which new rows refer."
+)
 LET_GO = (
     "Rows that refer would keep the new code, which does not see them, from deleting: "
-    "so the constraint goes before the column."
+    "so the database clears their references, or its constraint goes before the column."
 )
 SAME = "To the database nothing changes."
 FIRST = frozenset({("shop_customer", 1)})
@@ -40,6 +44,11 @@ def removed(name: str, title: str, field: str, **more) -> Change:
     return changed(f"remove-{name}", f"Remove {title}", field, "", **more)
 
 
+def protecting(name: str, title: str, field: str, **more) -> Change:
+    more = {"outcome": AS_DJANGO, "why": PROTECTED, **more}
+    return added(name, title, field, protected=("shop_customer",), **more)
+
+
 def on_delete(action: str, rest: str = "null=True") -> str:
     return to(f"on_delete=models.{action}, {rest}")
 
@@ -60,11 +69,33 @@ CHANGES = [
         answers=("1", "1"),
         kept=FIRST,
     ),
-    added(
+    protecting(
         "protecting-foreign-key", "a foreign key that protects", on_delete("PROTECT")
     ),
-    added(
+    protecting(
         "restricting-foreign-key", "a foreign key that restricts", on_delete("RESTRICT")
+    ),
+    protecting(
+        "required-protecting-foreign-key",
+        "a required foreign key that protects, with a one-off default",
+        on_delete("PROTECT", ""),
+        outcome=SPLIT,
+        answers=("1", "1"),
+        kept=FIRST,
+    ),
+    protecting(
+        "protecting-one-to-one",
+        "a one-to-one field that protects",
+        to("on_delete=models.PROTECT, null=True", "OneToOneField"),
+    ),
+    Change(
+        name="add-protecting-self-reference",
+        title="Add a foreign key to the model itself that protects",
+        before=selves(),
+        after=selves(PARENT.replace("CASCADE", "PROTECT")),
+        outcome=AS_DJANGO,
+        why=PROTECTED,
+        protected=("shop_order",),
     ),
     added(
         "foreign-key-set-null",
@@ -76,7 +107,7 @@ CHANGES = [
         "a foreign key that is set to its default",
         on_delete("SET_DEFAULT", "null=True, default=None"),
     ),
-    added(
+    protecting(
         "foreign-key-do-nothing",
         "a foreign key that does nothing",
         on_delete("DO_NOTHING"),
@@ -127,6 +158,11 @@ CHANGES = [
         "protecting-foreign-key",
         "a foreign key that protects",
         on_delete("PROTECT", ""),
+    ),
+    removed(
+        "foreign-key-set-null",
+        "a foreign key that is set to NULL",
+        on_delete("SET_NULL"),
     ),
     removed("one-to-one", "a one-to-one field", to("", "OneToOneField")),
     removed(
@@ -195,6 +231,7 @@ CHANGES = [
         "Drop the constraint of a foreign key",
         to(),
         to(FREE),
+        dangling=True,
         why="The new code may refer to rows that do not exist.",
     ),
     changed(
