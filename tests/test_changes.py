@@ -57,6 +57,18 @@ def test_the_models_are_in_order(change, tmp_path):
 @pytest.mark.databases("sqlite", "postgresql")
 @each_change
 def test_the_change_is_deployed(deployment, databases, change):
+    deploy(deployment, databases, change)
+
+
+@pytest.mark.databases("mysql")
+@pytest.mark.parametrize(
+    "change", [each for each in CHANGES if "mysql" in each.databases], ids=str
+)
+def test_the_change_is_deployed_on_mysql(deployment, databases, change):
+    deploy(deployment, databases, change)
+
+
+def deploy(deployment, databases, change):
     if change.outcome is Outcome.REFUSED:
         deployment.refuse()
         return

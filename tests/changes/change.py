@@ -7,6 +7,7 @@ import enum
 from collections.abc import Mapping
 from typing import Any
 
+EVERYWHERE = ("sqlite", "postgresql", "mysql")
 REQUIRED = ("1",)  # the answer to Django's question: provide a one-off default
 
 
@@ -28,7 +29,8 @@ class Change:
     With ``tidy`` the developer has seen to it that no row breaks the rules of either
     version. ``kept`` are rows that must not be deleted, each a table and a key,
     ``volatile`` fields that code changes by itself, and ``names`` what a refusal has
-    to name.
+    to name. ``nulls`` are the databases on which new code may read NULL in the window
+    where its models have none; those of a change that is not split are not told.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Change:
     names: tuple[str, ...] = ()
     min_django: tuple[int, int] = (5, 2)
     databases: tuple[str, ...] = ("sqlite", "postgresql")
+    nulls: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name
