@@ -59,7 +59,6 @@ STORED = {
     "FilePathField",
     "FloatField",
     "GenericIPAddressField",
-    "HStoreField",
     "IntegerField",
     "JSONField",
     "PositiveBigIntegerField",
