@@ -13,6 +13,8 @@ from tests.deployment import Deployment
 from tests.deployment_projects import write_models
 from tests.projects import Project
 
+# Of contrib.postgres, whose fields do without being installed.
+NOT_INSTALLED = "postgres.E005"
 each_change = pytest.mark.parametrize("change", CHANGES, ids=str)
 
 
@@ -50,6 +52,7 @@ def test_the_models_are_in_order(change, tmp_path):
                 for label in models
                 for model in apps.get_app_config(label).get_models()
                 for message in model.check(databases=[])
+                if message.id != NOT_INSTALLED
             ]
         assert found == []
 
