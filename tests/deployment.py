@@ -11,7 +11,7 @@ from django.core.management.commands import makemigrations as django_makemigrati
 from django.db import connections
 
 from syzygy_like.rehearsal.inspection import difference, inspect
-from tests.changes import Change
+from tests.changes import Change, Outcome
 from tests.deployment_code import Code
 from tests.deployment_projects import copy, listing, run, write_models, written
 from tests.projects import Project, applied
@@ -92,6 +92,9 @@ class Deployment:
         for turn in (FIRST_TURN, NEXT_TURN):
             for version in ("old", "new"):
                 self.turn(version, *turn)
+        vendor = connections[self.alias].vendor
+        if self.change.outcome is Outcome.SPLIT and vendor not in self.change.nulls:
+            self.turn("new", "complete")
 
     def contract(self) -> None:
         self.step = "migrate --post-deploy"

@@ -6,6 +6,7 @@ Rows stay, for the other version to meet them. Only what is rehearsed is undone.
 
 from __future__ import annotations
 
+import itertools
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -120,6 +121,14 @@ class Server:
                 if request["intact"] or not self.is_dangling(model, written):
                     stable = {k: written[k] for k in written.keys() - volatile}
                     self.compare(model, key, stable, there.get(key))
+
+    def complete(self, request: dict[str, Any]) -> None:
+        """Tell which rows have no value where the model says that all have one."""
+        for model in self.models:
+            required = [each for each in model._meta.concrete_fields if not each.null]
+            for row, field in itertools.product(self.rows(model), required):
+                if getattr(row, field.attname) is None:
+                    self.fail(model, f"{field.name} of row {row.pk}", "it is NULL")
 
     def compare(
         self,

@@ -7,6 +7,7 @@ Each test names it; one that fails with a new Django says what to look at.
 from __future__ import annotations
 
 import inspect
+import types
 
 import pytest
 from django.contrib.postgres import operations as postgres_operations
@@ -18,6 +19,7 @@ from django.db import (
     migrations,
     models,
 )
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import Migration
 from django.db.migrations import operations as django_operations
 from django.db.migrations.autodetector import MigrationAutodetector
@@ -33,6 +35,7 @@ from django.db.models.fields import NOT_PROVIDED
 from django.db.models.options import normalize_together
 from django.db.models.utils import make_model_tuple
 
+from syzygy_like import backends
 from syzygy_like.history import full_plan
 from syzygy_like.schema import Schema, everywhere, schema
 from syzygy_like.timeouts.patience import leave_transaction
@@ -221,6 +224,33 @@ def test_attributes_of_fields():
     assert many.remote_field.through is None
     assert many.remote_field.db_constraint is False
     assert many.db_table == "t"
+
+
+@pytest.mark.parametrize(
+    "kind", [models.DateTimeField, models.DateField, models.TimeField]
+)
+def test_the_clocks_of_automatic_fields(kind):
+    """``BaseDatabaseSchemaEditor._effective_default``, and ``pre_save``."""
+    field = kind(auto_now_add=True)
+    field.attname = "made"
+    clock = backends.CLOCKS[field.get_internal_type()]
+    before = clock()
+    found = (
+        BaseDatabaseSchemaEditor._effective_default(field),
+        field.pre_save(types.SimpleNamespace(), add=True),
+    )
+    for theirs in found:
+        assert type(theirs) is type(before)
+        assert before <= theirs <= clock()
+
+
+def test_what_a_connection_tells_before_it_is_open():
+    """``timezone_name``, ``vendor`` and ``connection``."""
+    connection = connections["default"].copy()
+    assert connection.connection is None
+    assert connection.vendor == "sqlite"
+    assert connection.timezone_name == "UTC"
+    assert connection.features.supports_expression_defaults
 
 
 def test_on_delete_of_the_database():

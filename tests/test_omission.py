@@ -6,16 +6,16 @@ import datetime
 import decimal
 import enum
 import functools
+import time
 import uuid
 
 import django
 import pytest
-from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.contrib.postgres.fields import ArrayField, HStoreField
+from django.db import connections, models
 from django.db.migrations.state import ModelState, ProjectState
-from django.db.models import functions
 from django.db.models.fields import NOT_PROVIDED
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 from django.db.utils import ConnectionHandler
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
@@ -76,6 +76,14 @@ CONSTANTS = {
     "dict": (models.JSONField(default=dict), {}),
     "list": (models.JSONField(default=list), []),
     "str": (models.TextField(default=str), ""),
+    "class": (models.DurationField(default=datetime.timedelta), datetime.timedelta()),
+    "number of a class": (
+        models.DecimalField(max_digits=4, decimal_places=2, default=decimal.Decimal),
+        decimal.Decimal(),
+    ),
+    "array": (ArrayField(models.IntegerField(), default=list), []),
+    "array of a constant": (ArrayField(models.TextField(), default=["a"]), ["a"]),
+    "array of arrays": (ArrayField(ArrayField(models.IntegerField()), default=[]), []),
     "blank": (models.TextField(blank=True), ""),
     "blank binary": (models.BinaryField(blank=True), b""),
     "blank file": (models.FileField(blank=True), ""),
@@ -97,7 +105,6 @@ NULLS = {
     "callable": models.IntegerField(default=forbidden),
     "partial": models.IntegerField(default=functools.partial(forbidden, 1)),
     "method": models.TextField(default="a".upper),
-    "class": models.DurationField(default=datetime.timedelta),
     "uuid4": models.UUIDField(default=uuid.uuid4),
     "now": models.DateTimeField(default=timezone.now),
     "today": models.DateField(default=datetime.date.today),
@@ -105,7 +112,8 @@ NULLS = {
     "auto_now_add": models.DateField(auto_now_add=True),
     "lazy": models.TextField(default=gettext_lazy("No")),
     "enum": models.TextField(default=Colour.RED),
-    "array": ArrayField(models.IntegerField(), default=list),
+    "hstore": HStoreField(default=dict),
+    "array of a callable": ArrayField(models.IntegerField(), default=forbidden),
     "foreign key": models.ForeignKey("shop.Order", models.CASCADE, default=1),
     "nothing": models.IntegerField(),
     "None": models.IntegerField(default=None),
@@ -145,7 +153,7 @@ def test_a_one_off_value_is_one():
     assert omitted(models.IntegerField(), one_off=forbidden) == NULL
 
 
-def connected(monkeypatch, *vendors):
+def connected(monkeypatch, *vendors, zone=None):
     """Configure databases of these vendors, and forbid to connect to them."""
     if "mysql" in vendors:
         mysql_driver()
@@ -154,6 +162,7 @@ def connected(monkeypatch, *vendors):
         "default" if number == 0 else vendor: {
             "ENGINE": f"django.db.backends.{engines.get(vendor, vendor)}",
             "NAME": "nowhere",
+            "TIME_ZONE": zone,
         }
         for number, vendor in enumerate(vendors)
     }
@@ -164,27 +173,72 @@ def connected(monkeypatch, *vendors):
     return backends.omission(backends.basis())
 
 
-NOW, UUID4 = NULLS["now"], NULLS["uuid4"]
+NOW, UUID4, TODAY = NULLS["now"], NULLS["uuid4"], NULLS["today"]
+TIME = models.TimeField(auto_now_add=True)
+# What is taken for a time stamp, for a date, and for a UUID.
 VENDORS = {
-    ("sqlite",): (True, False),
-    ("postgresql",): (True, True),
-    ("sqlite", "postgresql"): (True, False),
-    ("postgresql", "unknown"): (True, True),
-    ("mysql",): (False, False),
-    ("postgresql", "mysql"): (False, False),
-    ("unknown",): (False, False),
+    ("sqlite",): ("Now", NULL, NULL),
+    ("postgresql",): ("Now", "TruncDate", "UUID"),
+    ("sqlite", "postgresql"): ("Now", NULL, NULL),
+    ("postgresql", "unknown"): ("Now", "TruncDate", "UUID"),
+    ("mysql",): ("Func", NULL, NULL),
+    ("postgresql", "mysql"): (NULL, NULL, NULL),
+    ("unknown",): (NULL, NULL, NULL),
 }
+
+
+def kind_of(default):
+    return NULL if default == NULL else type(default).__name__
 
 
 @pytest.mark.parametrize("vendors", VENDORS, ids=" and ".join)
 def test_functions_where_those_of_all_databases_are_exact(monkeypatch, vendors):
     omission = connected(monkeypatch, *vendors)
-    now, uuid4 = VENDORS[vendors]
+    now, today, uuid4 = VENDORS[vendors]
     for field in (NOW, NULLS["auto_now"]):
-        assert isinstance(omitted(field, omission), functions.Now) is now
-    assert (omitted(UUID4, omission) != NULL) is uuid4
-    assert omitted(NULLS["today"], omission) == NULL
-    assert omitted(NULLS["auto_now_add"], omission) == NULL
+        assert kind_of(omitted(field, omission)) == now
+    for field in (TODAY, NULLS["auto_now_add"]):
+        assert kind_of(omitted(field, omission)) == today
+    assert (omitted(UUID4, omission) != NULL) is (uuid4 != NULL)
+
+
+UTC = {
+    ("sqlite",): "Cast",
+    ("postgresql",): "Trunc",
+    ("sqlite", "postgresql"): "Cast",
+    ("mysql",): "Func",
+    ("sqlite", "mysql"): NULL,
+}
+
+
+@pytest.mark.parametrize("vendors", UTC, ids=" and ".join)
+def test_dates_and_times_of_day_where_all_is_utc(monkeypatch, settings, vendors):
+    settings.TIME_ZONE = "UTC"
+    omission = connected(monkeypatch, *vendors)
+    for field in (TODAY, TIME):
+        assert kind_of(omitted(field, omission)).startswith(UTC[vendors])
+
+
+@pytest.mark.parametrize("vendor", ["sqlite", "mysql", "postgresql"])
+def test_a_database_that_keeps_another_zone_than_its_clock(
+    monkeypatch, settings, vendor
+):
+    settings.TIME_ZONE = "UTC"
+    omission = connected(monkeypatch, vendor, zone="Asia/Tokyo")
+    knows = vendor == "postgresql"
+    for field in (NOW, TODAY, TIME):
+        assert (omitted(field, omission) != NULL) is knows
+
+
+@pytest.mark.parametrize("vendor", ["sqlite", "postgresql"])
+def test_a_machine_whose_local_time_django_cannot_set(monkeypatch, settings, vendor):
+    settings.TIME_ZONE = "UTC"
+    monkeypatch.delattr(time, "tzset")
+    omission = connected(monkeypatch, vendor)
+    assert omitted(NOW, omission) != NULL
+    assert omitted(TODAY, omission) == omitted(TIME, omission) == NULL
+    settings.USE_TZ = False
+    assert omitted(NOW, connected(monkeypatch, vendor)) == NULL
 
 
 def test_a_unique_uuid_of_the_server(monkeypatch):
@@ -201,14 +255,96 @@ def test_local_time_is_not_what_sqlite_takes_for_now(monkeypatch, settings, vend
     assert (omitted(NOW, omission) == NULL) is (vendor == "sqlite")
 
 
-def test_columns_that_take_no_default_on_mysql(monkeypatch):
+def test_mysql_takes_constants_of_any_length(monkeypatch):
     omission = connected(monkeypatch, "postgresql", "mysql")
-    assert set(omission.large) == LARGE
     assert omission.unsigned
+    for case in ("dict", "list", "blank", "blank binary", "number", "text"):
+        assert omitted(CONSTANTS[case][0], omission) == CONSTANTS[case][1]
+
+
+def test_a_mysql_that_is_too_old_for_them():
+    old = Omission(large=LARGE)
     for case in ("dict", "list", "blank", "blank binary"):
-        assert omitted(CONSTANTS[case][0], omission) == NULL
-    assert omitted(CONSTANTS["number"][0], omission) == 3
-    assert omitted(CONSTANTS["text"][0], omission) == "a"
+        assert omitted(CONSTANTS[case][0], old) == NULL
+    assert omitted(CONSTANTS["number"][0], old) == 3
+    assert omitted(CONSTANTS["text"][0], old) == "a"
+
+
+@pytest.mark.databases("mysql")
+def test_the_server_that_is_there_is_asked(database, monkeypatch):
+    connection = connections[database]
+    connection.ensure_connection()
+    assert backends.omission().large == ()
+    monkeypatch.setattr(connection.features, "supports_expression_defaults", False)
+    assert backends.omission().large == LARGE
+
+
+class Prepared(models.IntegerField):
+    def get_db_prep_save(self, value, connection):
+        return value + 1000
+
+
+class Read(models.TextField):
+    def from_db_value(self, value, expression, connection):
+        return value[::-1]
+
+
+class Typed(models.TextField):
+    def db_type(self, connection):
+        return "text"
+
+
+class Stamped(models.DateTimeField):
+    def pre_save(self, model_instance, add):
+        return None
+
+
+class Renamed(models.IntegerField):
+    """Only its name is its own."""
+
+
+OWN = {
+    "prepares": Prepared(default=1),
+    "reads": Read(default="ab"),
+    "types": Typed(default="ab"),
+    "stamps": Stamped(auto_now=True),
+    "item": ArrayField(Prepared(), default=[1]),
+    "item of an item": ArrayField(ArrayField(Prepared()), default=list),
+}
+
+
+@pytest.mark.parametrize("case", OWN)
+def test_a_field_that_writes_in_its_own_way_gets_no_default(monkeypatch, case):
+    omission = connected(monkeypatch, "postgresql")
+    assert omitted(OWN[case], omission) == NULL
+    assert omitted(Renamed(default=1), omission) == 1
+
+
+CLOCKS = {
+    models.DateTimeField: datetime.datetime,
+    models.DateField: datetime.date,
+    models.TimeField: datetime.time,
+}
+
+
+@pytest.mark.parametrize("kind", CLOCKS)
+@pytest.mark.parametrize("answer", [NOT_PROVIDED, timezone.now])
+@pytest.mark.parametrize("name", ["auto_now", "auto_now_add"])
+def test_rows_get_the_time_that_the_field_would_write(kind, answer, name):
+    """Django proposes ``timezone.now`` for each of them."""
+    value = backends.omission().value_for(kind(**{name: True}), answer)
+    assert type(value()) is CLOCKS[kind]
+
+
+@pytest.mark.parametrize("default", [5, Now(), models.Value(5)])
+def test_rows_get_the_default_of_the_database_before_any_other(default):
+    field = models.IntegerField(default=7, db_default=default)
+    assert Omission().value_for(field, 9) is default
+
+
+def test_a_default_that_is_none_is_no_value():
+    assert Omission().value_for(models.IntegerField(default=None)) is NOT_PROVIDED
+    assert Omission().value_for(models.IntegerField(default=None), 3) == 3
 
 
 def state_of(fields, options):

@@ -142,7 +142,7 @@ class ChangeTables(LivingDirective):
 
 
 COPIED = ("y", "2")  # the second answer to the question what becomes of the column
-VENDORS = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
+VENDORS = {"mysql": "MySQL", "postgresql": "PostgreSQL", "sqlite": "SQLite"}
 OUTCOMES = {
     "AS_DJANGO": "what Django writes",
     "SPLIT": "**two halves**",

@@ -68,10 +68,10 @@ class Authoring:
     def _choice(self, rename: Rename) -> Choice | None:
         """Return a choice, None to keep the name in the database."""
         choices = [None, Choice.COPY, Choice.RENAME]
-        if not rename.is_field:
+        if not rename.copies:
             choices.remove(Choice.COPY)
         if not self.interactive:
-            return Choice.COPY if rename.is_field else None
+            return Choice.COPY if rename.copies else None
         self.command.log(renames.question(rename))
         for number, text in enumerate(renames.choices(rename), start=1):
             self.command.log(f" {number}) {text}")

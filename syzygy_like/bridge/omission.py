@@ -12,10 +12,10 @@ from typing import Any
 from django.db import models
 from django.db.models.fields import NOT_PROVIDED
 
-from syzygy_like.schema.types import Field
+from syzygy_like.schema.types import Field, writes_as_django
 
-# Columns for which MySQL takes no literal default ("BLOB and TEXT Types", "The JSON
-# Data Type"), and newer versions of it only in parentheses.
+# Columns for which MySQL took no default at all before 8.0.13 ("The BLOB and TEXT
+# Types", "The JSON Data Type").
 LARGE = {"TextField", "JSONField", "BinaryField"}
 CONSTANTS = (
     str,
@@ -33,8 +33,20 @@ CONSTANTS = (
     tuple,
 )
 # Called, these always give the same.
-CONSTANT_CALLABLES = {dict, list, str, int, float, bool}
+CONSTANT_CALLABLES = {
+    bool,
+    bytes,
+    datetime.timedelta,
+    decimal.Decimal,
+    dict,
+    float,
+    int,
+    list,
+    str,
+    tuple,
+}
 STORED = {
+    "ArrayField",
     "BigIntegerField",
     "BinaryField",
     "BooleanField",
@@ -61,6 +73,22 @@ STORED = {
 
 
 @dataclasses.dataclass(frozen=True)
+class Clock:
+    """
+    What tells the time by several calls, so that nothing can be imported for it.
+
+    ``source`` is how one writes what is called last, ``imports`` what that needs.
+    """
+
+    tell: Callable[[], Any]
+    source: str
+    imports: frozenset[str]
+
+    def __call__(self) -> Any:
+        return self.tell()
+
+
+@dataclasses.dataclass(frozen=True)
 class Omission:
     """
     What the databases of a project can fill in.
@@ -68,8 +96,8 @@ class Omission:
     ``functions`` gives for a callable and an internal type of field the database's
     function that is exactly the same. ``large`` are the internal types that take no
     default, ``unsigned`` tells whether positive integers have no sign, ``disposes``
-    whether the database may delete or clear rows itself. ``now`` is the function that
-    code has the time from.
+    whether the database may delete or clear rows itself. ``clocks`` are what
+    ``auto_now`` and ``auto_now_add`` take the time from, by the internal type.
     """
 
     functions: Mapping[tuple[Callable[..., Any], str], Any] = dataclasses.field(
@@ -78,18 +106,19 @@ class Omission:
     large: Collection[str] = ()
     unsigned: bool = False
     disposes: bool = True
-    now: Any = NOT_PROVIDED
+    clocks: Mapping[str, Callable[[], Any]] = dataclasses.field(default_factory=dict)
 
     def default(self, field: Field, one_off: Any, unique: bool) -> Any:
         """
         Return the ``db_default`` for a field, NOT_PROVIDED if none is right.
 
-        A unique column gets no constant, and nothing ever gets what a callable
-        returned once.
+        A unique column gets no constant, nothing ever gets what a callable returned
+        once, and a field that writes in a way of its own gets none: only the field
+        knows what its column holds.
         """
         kind = field.get_internal_type()
         value = self.value_for(field, one_off)
-        if kind not in STORED or kind in self.large:
+        if kind not in STORED or kind in self.large or not writes_as_django(field):
             return NOT_PROVIDED
         if callable(value) and not is_constant(value):
             return self._function(value, kind)
@@ -99,7 +128,8 @@ class Omission:
 
     def _function(self, value: Any, kind: str) -> Any:
         for (python, type_), function in self.functions.items():
-            if python is value and type_ == kind:
+            # A method of a class (date.today) is made anew each time it is asked for.
+            if python == value and type_ == kind:
                 return function
         return NOT_PROVIDED
 
@@ -107,14 +137,19 @@ class Omission:
         """
         Return what a row gets whose code knows nothing of a field, or what makes it.
 
-        That is what Django gives to rows that exist, NOT_PROVIDED if it has nothing.
+        That is what Django gives to rows that exist, the database's own default before
+        any other; NOT_PROVIDED if it has nothing. ``one_off`` is the value that the
+        author gave for them.
         """
-        if field.default is not NOT_PROVIDED:
-            return field.default
-        if one_off is not NOT_PROVIDED and one_off is not None:
-            return one_off
-        if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False):
-            return self.now
+        names = ("auto_now", "auto_now_add")
+        automatic = any(getattr(field, name, False) for name in names)
+        # Django proposes one clock to all of them, whatever they write themselves.
+        proposed = self.clocks.values() if automatic else ()
+        for value in (field.db_default, field.default, one_off):
+            if value not in (NOT_PROVIDED, None, *proposed):
+                return value
+        if automatic:
+            return self.clocks.get(field.get_internal_type(), NOT_PROVIDED)
         if field.blank and field.empty_strings_allowed and not field.null:
             return b"" if isinstance(field, models.BinaryField) else ""
         return NOT_PROVIDED
@@ -122,6 +157,8 @@ class Omission:
 
 def is_constant(value: Any) -> bool:
     """Tell whether a default is the same for every row."""
+    if isinstance(value, models.Value):
+        value = value.value
     if callable(value):
         return any(value is each for each in CONSTANT_CALLABLES)  # it may have no hash
     return isinstance(value, CONSTANTS)

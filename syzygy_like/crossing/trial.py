@@ -132,10 +132,12 @@ class Trial:
         self, before: World, database: Schema, only: frozenset[str]
     ) -> tuple[list[Problem], list[Problem]]:
         """Return what the codes lose when the database becomes another one."""
+        tables = (each for code in self.codes for each in code.tables.items())
+        rows = Schema(dict(tables))
 
         def problems(code: Schema, database: Schema) -> list[Problem]:
-            # The rows that exist are those of the code now serving.
-            return avoidable(incompatibilities(code, database, self.code, only=only))
+            # The rows that exist are those of the codes that may be serving.
+            return avoidable(incompatibilities(code, database, rows, only=only))
 
         def lost(earlier: Schema, code: Schema) -> list[Problem]:
             known = set(problems(earlier, before.database))

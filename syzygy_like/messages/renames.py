@@ -34,7 +34,7 @@ def choices(rename: Rename) -> list[str]:
     ]
     if not rename.kept:
         answers = ["Quit, and keep the name of the model."]
-    if rename.is_field:
+    if rename.copies:
         answers.append(
             "Add a new column, copy the old one to it, and drop that after the deploy."
         )

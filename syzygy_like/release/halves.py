@@ -21,7 +21,7 @@ from django.db.migrations.state import ProjectState
 from django.db.models.fields import NOT_PROVIDED
 from django.db.models.options import normalize_together
 
-from syzygy_like.bridge import FieldKey, Omission
+from syzygy_like.bridge import FieldKey
 from syzygy_like.bridge.omission import is_constant
 from syzygy_like.release import Changes, Release, snippets
 from syzygy_like.release.settling import settle
@@ -155,7 +155,7 @@ def _for_field(
         return
     one_off = release.one_offs.get(key, NOT_PROVIDED)
     value = release.omission.value_for(new, one_off)
-    if value is not NOT_PROVIDED and not _is_filled(old, new, value, release.omission):
+    if value is not NOT_PROVIDED and not _is_filled(old, new, value):
         yield snippets.fill(*owner, value)
 
 
@@ -180,12 +180,19 @@ def is_constrained(field: Any) -> bool:
     return isinstance(field, models.ForeignKey) and field.db_constraint  # type: ignore[attr-defined]
 
 
-def _is_filled(old: Field, new: Field, value: Any, omission: Omission) -> bool:
-    """Tell whether AlterField itself gives each row without a value the right one."""
+def _is_filled(old: Field, new: Field, value: Any) -> bool:
+    """
+    Tell whether AlterField itself gives each row without a value the right one.
+
+    It does so with a default of the database or of the field, and with nothing else:
+    the empty text of a ``blank`` field is for columns that are added.
+    """
+    if new.db_default is not NOT_PROVIDED:
+        return True
     return (
         is_constant(value)
+        and new.default is not NOT_PROVIDED
         and old.default is NOT_PROVIDED
-        and new.get_internal_type() not in omission.large
     )
 
 

@@ -16,6 +16,7 @@ from django.db.migrations import (
 )
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
+from django.db.models.fields import NOT_PROVIDED
 
 from syzygy_like.schema import Presence, schema
 from syzygy_like.schema.names import column_name, table_name
@@ -28,6 +29,8 @@ class Rename:
 
     ``model`` is the name of the model, ``old`` and ``new`` those of the field, or of
     the model where ``is_field`` is false; ``kept`` the column or table there is.
+    A field ``copies`` where a row that waits for its copy can be told: the column is
+    NULL in it, and no default of the database takes that place.
     """
 
     app_label: str
@@ -36,6 +39,7 @@ class Rename:
     new: str
     kept: str
     is_field: bool
+    copies: bool = False
 
 
 def of_names(migrations: Iterable[Migration]) -> dict[str, list[Operation]]:
@@ -166,8 +170,9 @@ def _rename(operation: Operation, app_label: str, state: ProjectState) -> Rename
     if isinstance(operation, RenameField):
         model = state.models[app_label, operation.model_name_lower]
         old, new = operation.old_name, operation.new_name
-        kept = column_name(old, model.fields[old]) or ""
-        return Rename(app_label, model.name, old, new, kept, is_field=True)
+        field = model.fields[old]
+        kept, copies = column_name(old, field) or "", field.db_default is NOT_PROVIDED
+        return Rename(app_label, model.name, old, new, kept, True, copies)
     if isinstance(operation, RenameModel):
         model = state.models[app_label, operation.old_name_lower]
         old, new = operation.old_name, operation.new_name

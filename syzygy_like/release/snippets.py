@@ -13,6 +13,8 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.serializer import BaseSerializer
 from django.db.migrations.writer import MigrationWriter
 
+from syzygy_like.bridge.omission import Clock
+
 _HEAD = '''\
 def {name}(apps, schema_editor{argument}):
     """{purpose}"""
@@ -96,7 +98,13 @@ class _SnippetSerializer(BaseSerializer):
         return self.value.name, set(self.value.imports)
 
 
+class _ClockSerializer(BaseSerializer):
+    def serialize(self) -> tuple[str, set[str]]:
+        return self.value.source, set(self.value.imports)
+
+
 MigrationWriter.register_serializer(Snippet, _SnippetSerializer)
+MigrationWriter.register_serializer(Clock, _ClockSerializer)
 
 
 def snippet(

@@ -52,6 +52,14 @@ VALUE_HOOKS = (
     "get_placeholder",
     "select_format",
 )
+# What stands between a default and what is written for it.
+DEFAULT_HOOKS = (
+    *PHYSICAL_HOOKS,
+    *VALUE_HOOKS,
+    "get_default",
+    "pre_save",
+    "to_python",
+)
 # Attributes of a field that change neither the type of its column nor a value
 # in it; Django's own list is Field.non_db_attrs.
 IRRELEVANT = {
@@ -160,6 +168,15 @@ def column_type(field: Field) -> ColumnType:
             known, codec=field_class.__qualname__, arguments=arguments
         )
     return known
+
+
+def writes_as_django(field: Field) -> bool:
+    """Tell whether Django alone says what a field, or an item of it, writes."""
+    item = getattr(field, "base_field", None)
+    if isinstance(item, models.Field) and not writes_as_django(item):
+        return False
+    field_class: Any = type(field)
+    return not _overrides(field_class, DEFAULT_HOOKS)
 
 
 def _known_type(field: Field) -> ColumnType | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.changes.change import Change, Outcome, order, shop
+import dataclasses
+
+from tests.changes.change import EVERYWHERE, Change, Outcome, order, shop
 
 AS_DJANGO, SPLIT = Outcome.AS_DJANGO, Outcome.SPLIT
 
@@ -11,6 +13,10 @@ OMITTED = (
     "the old code is gone."
 )
 NULLS = "The old code leaves the column NULL."
+CALLED = (
+    "The old code's INSERT leaves the column out, and nothing in the database gives "
+    "what the new code's would: it is NULL until it is filled after the deploy."
+)
 FILLED = "The database fills in what the old code leaves out."
 
 
@@ -38,8 +44,29 @@ def code():
 """
 
 
-def required(name: str, kind: str, arguments: str, what: str, head: str = "") -> Change:
-    return added(name, kind, arguments, f"a required {what}", head)
+def required(
+    name: str, kind: str, arguments: str, what: str, head: str = "", **more
+) -> Change:
+    return added(name, kind, arguments, f"a required {what}", head, **more)
+
+
+def anywhere(
+    name: str, kind: str, arguments: str, what: str, head: str = "", **more
+) -> Change:
+    """Return an addition that differs by database."""
+    return required(name, kind, arguments, what, head, databases=EVERYWHERE, **more)
+
+
+def of_postgresql(name: str, kind: str, arguments: str, what: str) -> Change:
+    """Return the addition of a field that only PostgreSQL has."""
+    change = required(name, kind, arguments, what, databases=("postgresql",))
+    head = "from django.contrib.postgres import fields\n"
+    return with_field(change, f"fields.{kind}({arguments})", head)
+
+
+def with_field(change: Change, field: str, head: str) -> Change:
+    """Return an addition with another field: one of a class that is not in models."""
+    return dataclasses.replace(change, after=shop(order(f"added = {field}", head=head)))
 
 
 def optional(name: str, kind: str, arguments: str, what: str) -> Change:
@@ -65,7 +92,9 @@ def filled(name: str, kind: str, arguments: str, what: str, head: str = "") -> C
     )
 
 
-def asked(name: str, kind: str, arguments: str, what: str, *answers: str) -> Change:
+def asked(
+    name: str, kind: str, arguments: str, what: str, *answers: str, **more
+) -> Change:
     """Return an addition for which makemigrations asks for a one-off default."""
     return added(
         f"{name}-with-one-off-default",
@@ -73,8 +102,27 @@ def asked(name: str, kind: str, arguments: str, what: str, *answers: str) -> Cha
         arguments,
         f"{what} without a default, and answer with a one-off one",
         answers=("1", *answers),
+        **more,
     )
 
+
+ZONES = (
+    "The old code's INSERT leaves the column out. PostgreSQL fills in the local date "
+    "or time; elsewhere only UTC is known, and it is NULL until after the deploy."
+)
+OWN = (
+    "The old code's INSERT leaves the column out, and only the field knows what it "
+    "would write: it is NULL until the field fills it after the deploy."
+)
+ENCODED = """
+class EncodedField(models.TextField):
+    def get_prep_value(self, value):
+        return value and value[::-1]
+
+    def from_db_value(self, value, expression, connection):
+        return value and value[::-1]
+
+"""
 
 CHANGES = [
     required("integer", "IntegerField", "default=0", "integer"),
@@ -83,7 +131,7 @@ CHANGES = [
     required("positive", "PositiveIntegerField", "default=1", "positive integer"),
     required("char", "CharField", "max_length=20, default='new'", "text"),
     required("blank-char", "CharField", "max_length=20, blank=True", "blank text"),
-    required("text", "TextField", "default=''", "text of any length"),
+    anywhere("text", "TextField", "default=''", "text of any length"),
     required("slug", "SlugField", "default='none'", "slug"),
     required("email", "EmailField", "default='a@example.com'", "email address"),
     required("url", "URLField", "default=''", "URL"),
@@ -92,26 +140,42 @@ CHANGES = [
     required(
         "decimal", "DecimalField", "max_digits=12, decimal_places=2, default=0", "price"
     ),
-    required("date", "DateField", "default=timezone.localdate", "date", TIMEZONE),
+    anywhere(
+        "date",
+        "DateField",
+        "default=timezone.localdate",
+        "date",
+        TIMEZONE,
+        why=ZONES,
+        nulls=("sqlite", "mysql"),
+    ),
     required("time", "TimeField", "default='12:00'", "time"),
-    required(
+    anywhere(
         "datetime", "DateTimeField", "default=timezone.now", "time stamp", TIMEZONE
     ),
-    required("auto-now", "DateTimeField", "auto_now=True", "time of the last change"),
-    required(
+    anywhere("auto-now", "DateTimeField", "auto_now=True", "time of the last change"),
+    anywhere(
         "duration",
         "DurationField",
         "default=datetime.timedelta",
         "duration",
         "import datetime\n",
     ),
-    required("uuid", "UUIDField", "default=uuid.uuid4", "UUID", UUID),
-    required(
+    anywhere(
+        "uuid",
+        "UUIDField",
+        "default=uuid.uuid4",
+        "UUID",
+        UUID,
+        nulls=("sqlite", "mysql"),
+    ),
+    anywhere(
         "unique-uuid",
         "UUIDField",
         "default=uuid.uuid4, unique=True",
         "unique UUID",
         UUID,
+        nulls=("sqlite", "mysql"),
     ),
     required(
         "unique-code",
@@ -119,10 +183,48 @@ CHANGES = [
         "max_length=20, default=code, unique=True",
         "unique text with a callable default",
         CODE,
+        why=CALLED,
+        nulls=EVERYWHERE,
     ),
-    required("json-object", "JSONField", "default=dict", "JSON object"),
-    required("json-list", "JSONField", "default=list", "JSON list"),
-    required("binary", "BinaryField", "default=b''", "binary"),
+    anywhere("json-object", "JSONField", "default=dict", "JSON object"),
+    anywhere("json-list", "JSONField", "default=list", "JSON list"),
+    anywhere(
+        "json-constant",
+        "JSONField",
+        "default=settings",
+        "JSON object of a callable",
+        "def settings():\n    return {'size': 1}\n",
+        why=CALLED,
+        nulls=EVERYWHERE,
+    ),
+    of_postgresql(
+        "array", "ArrayField", "models.IntegerField(), default=list", "array"
+    ),
+    of_postgresql(
+        "array-of-arrays",
+        "ArrayField",
+        "fields.ArrayField(models.CharField(max_length=9)), default=list",
+        "array of arrays",
+    ),
+    anywhere(
+        "text-with-signs",
+        "TextField",
+        "default='100% \\'\\\\\"'",
+        "text with signs that SQL has a meaning for",
+    ),
+    with_field(
+        anywhere(
+            "encoded-text",
+            "",
+            "",
+            "text that the field encodes",
+            why=OWN,
+            nulls=EVERYWHERE,
+        ),
+        "EncodedField(default='abc')",
+        ENCODED,
+    ),
+    anywhere("binary", "BinaryField", "default=b''", "binary"),
     required("file", "FileField", "blank=True", "file"),
     required(
         "ip-address", "GenericIPAddressField", "default='127.0.0.1'", "IP address"
@@ -140,7 +242,32 @@ CHANGES = [
     asked("char", "CharField", "max_length=20", "a text", "''"),
     asked("date", "DateField", "", "a date", "timezone.now().date()"),
     asked(
-        "auto-now-add", "DateTimeField", "auto_now_add=True", "the time of creation", ""
+        "auto-now-add",
+        "DateTimeField",
+        "auto_now_add=True",
+        "the time of creation",
+        "",
+        databases=EVERYWHERE,
+    ),
+    asked(
+        "date-of-creation",
+        "DateField",
+        "auto_now_add=True",
+        "the date of creation",
+        "",
+        databases=EVERYWHERE,
+        why=ZONES,
+        nulls=("sqlite", "mysql"),
+    ),
+    asked(
+        "time-of-creation",
+        "TimeField",
+        "auto_now_add=True",
+        "the time of day of creation",
+        "",
+        databases=EVERYWHERE,
+        why=ZONES,
+        nulls=("sqlite", "mysql"),
     ),
     optional("integer", "IntegerField", "", "an integer"),
     optional("char", "CharField", ", max_length=20", "a text"),

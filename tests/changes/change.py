@@ -7,6 +7,7 @@ import enum
 from collections.abc import Mapping
 from typing import Any
 
+EVERYWHERE = ("sqlite", "postgresql", "mysql")
 REQUIRED = ("1",)  # the answer to Django's question: provide a one-off default
 
 
@@ -31,6 +32,8 @@ class Change:
     to name. Of the tables that are ``protected`` the old version cannot delete rows to
     which rows of the new one refer, which then all stay. ``dangling`` is where a row
     may refer to one that is gone; before Django 6.1 it may do so anywhere else, too.
+    ``nulls`` are the databases on which new code may read NULL in the window where its
+    models have none; those of a change that is not split are not told.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Change:
     names: tuple[str, ...] = ()
     min_django: tuple[int, int] = (5, 2)
     databases: tuple[str, ...] = ("sqlite", "postgresql")
+    nulls: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tests.changes.change import CUSTOMER, Change, Outcome, model, order, shop
+from tests.changes.change import (
+    CUSTOMER,
+    EVERYWHERE,
+    Change,
+    Outcome,
+    model,
+    order,
+    shop,
+)
 from tests.changes.change import to_customer as to
 
 AS_DJANGO, SPLIT = Outcome.AS_DJANGO, Outcome.SPLIT
@@ -68,6 +76,7 @@ CHANGES = [
         to(),
         answers=("1", "1"),
         kept=FIRST,
+        nulls=EVERYWHERE,
     ),
     protecting(
         "protecting-foreign-key", "a foreign key that protects", on_delete("PROTECT")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.changes.change import Change, Outcome, order, shop
+from tests.changes.change import EVERYWHERE, Change, Outcome, order, shop
 
 AS_DJANGO, SPLIT = Outcome.AS_DJANGO, Outcome.SPLIT
 
@@ -78,6 +78,29 @@ CHANGES = [
         integer("db_default=0"),
         outcome=SPLIT,
         why="The new code needs the default before, the old code NULL after that.",
+        databases=EVERYWHERE,
+        nulls=EVERYWHERE,
+    ),
+    altered(
+        "require-time-with-db-default",
+        "Forbid NULL, with a function of the database",
+        "DateTimeField(null=True)",
+        "DateTimeField(db_default=Now())",
+        head="from django.db.models.functions import Now\n",
+        outcome=SPLIT,
+        why="The new code needs the default before, the old code NULL after that.",
+        databases=EVERYWHERE,
+        nulls=EVERYWHERE,
+    ),
+    altered(
+        "require-json-with-db-default",
+        "Forbid NULL in JSON, with a default of the database",
+        "JSONField(null=True)",
+        "JSONField(db_default={'a': [1]})",
+        outcome=SPLIT,
+        why="The new code needs the default before, the old code NULL after that.",
+        databases=EVERYWHERE,
+        nulls=EVERYWHERE,
     ),
     altered("allow-null", "Allow NULL", integer(), integer("null=True"), why=NULLABLE),
     altered(

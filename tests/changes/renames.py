@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tests.changes.change import CUSTOMER, Change, Outcome, model, order, shop
+from tests.changes.change import (
+    CUSTOMER,
+    EVERYWHERE,
+    Change,
+    Outcome,
+    model,
+    order,
+    shop,
+)
 
 AS_DJANGO, SPLIT, REFUSED = Outcome
 
@@ -51,7 +59,11 @@ LINE_AFTER = LINE.replace("'Order'", "'Purchase'")
 
 CHANGES = [
     field(
-        "rename-required-field", "Rename a field", "IntegerField()", "IntegerField()"
+        "rename-required-field",
+        "Rename a field",
+        "IntegerField()",
+        "IntegerField()",
+        nulls=EVERYWHERE,
     ),
     field(
         "rename-nullable-field",
@@ -64,12 +76,24 @@ CHANGES = [
         "Rename a field with a default",
         "TextField(default='')",
         "TextField(default='')",
+        nulls=EVERYWHERE,
+    ),
+    field(
+        "rename-field-with-db-default",
+        "Rename a field with a default of the database",
+        "IntegerField(db_default=0)",
+        "IntegerField(db_default=0)",
+        outcome=REFUSED,
+        answers=KEPT,
+        names=("db_column='price'",),
+        why="The default would stand where NULL tells which rows are to be copied.",
     ),
     field(
         "rename-unique-field",
         "Rename a unique field",
         "IntegerField(unique=True)",
         "IntegerField(unique=True)",
+        nulls=EVERYWHERE,
     ),
     field(
         "rename-foreign-key",

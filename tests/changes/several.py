@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.changes.change import CUSTOMER, Change, Outcome, model, order, shop
+from tests.changes.change import (
+    CUSTOMER,
+    EVERYWHERE,
+    Change,
+    Outcome,
+    model,
+    order,
+    shop,
+)
 from tests.changes.change import to_customer as to
 
 AS_DJANGO, SPLIT = Outcome.AS_DJANGO, Outcome.SPLIT
@@ -60,6 +68,7 @@ CHANGES = [
         shop(order()),
         shop(order(REQUIRED, meta="unique_together = [('number', 'stock')]")),
         tidy=True,
+        nulls=EVERYWHERE,
     ),
     changed(
         "widen-and-narrow",
@@ -78,6 +87,7 @@ CHANGES = [
                 "b = models.IntegerField(default=0)",
             )
         ),
+        nulls=EVERYWHERE,
     ),
     changed(
         "add-model-and-required-field",
