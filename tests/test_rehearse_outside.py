@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import sqlite3
 
 import pytest
 from django.core.management.base import CommandError
 from django.db import connections
+from django.db.backends.signals import connection_created
+from django.db.models.signals import post_migrate
 
 from tests.orders import add, execute, refused
 from tests.rehearsals import begun, rehearse, run
 from tests.test_rehearse_unread import second
 from tests.test_scratch import _own_folder as _own_folder
-from tests.test_scratch import configured, made
+from tests.test_scratch import configured, made, users
 
 SQL = "migrations.RunSQL({!r}, migrations.RunSQL.noop)"
 EXECUTING = """
@@ -72,17 +75,18 @@ def other(database):
     execute(database, f"DROP DATABASE {name}")
 
 
-def users(database):
-    sql = {
-        "postgresql": "SELECT rolname FROM pg_roles",
-        "mysql": "SELECT user FROM mysql.user",
-    }[connections[database].vendor]
-    return [name for (name,) in execute(database, sql) if "rehearsal_" in name]
-
-
 def outside(shop, database, word):
-    """Check that a rehearsal refuses what the second migration does."""
+    """Check that a rehearsal refuses what the second migration does, and drops all."""
+    logins = set()
+
+    def receive(connection, **kwargs):
+        logins.add(connection.settings_dict["USER"])
+
+    connection_created.connect(receive)
     said = refused(shop, "rehearse", database=[database])
+    connection_created.disconnect(receive)
+    made_up = {user for user in logins if user.startswith("syzygy_rehearsal_")}
+    assert made_up.isdisjoint(users(database))
     assert "shop.0002 leads outside of the scratch database" in said
     assert word in said, said
     assert "It was not run." in said
@@ -116,7 +120,6 @@ def outside(shop, database, word):
 def test_another_database_of_the_server(shop, database, other, sql):
     second(shop, "", SQL.format(sql.format(other)))
     outside(shop, database, other if "{}.kept" in sql else sql.split()[0])
-    assert users(database) == []
 
 
 @pytest.mark.databases("mysql")
@@ -152,8 +155,6 @@ def test_an_error_that_is_swallowed_is_no_success(shop, database, other):
 
 @pytest.mark.databases("mysql")
 def test_a_receiver_of_post_migrate(shop, database, other):
-    from django.db.models.signals import post_migrate
-
     second(shop, RECEIVING.format(sql=f"DELETE FROM {other}.kept"))
     shop.app("blog", "a = 1")  # it is sent for apps that have models
     try:
@@ -181,26 +182,49 @@ def test_on_the_way_to_the_start(shop, database, other):
     assert "shop.0002 leads outside" in said
 
 
+@contextlib.contextmanager
+def weak(database, *grants):
+    """Let an alias have a user who has rights on its database, and these."""
+    user = f"weak_{secrets.token_hex(4)}"
+    name = connections.settings[database]["NAME"]
+    root = connections[database].copy()
+    with root.cursor() as cursor:
+        cursor.execute(f"CREATE USER {user}@'%' IDENTIFIED BY 'a'")
+        for grant in (f"ALL ON `{name}`.*", *grants):
+            to, _, option = grant.partition(" WITH ")
+            cursor.execute(f"GRANT {to} TO {user} {option and 'WITH GRANT OPTION'}")
+    try:
+        with configured(database, USER=user, PASSWORD="a"):
+            yield
+    finally:
+        with root.cursor() as cursor:
+            cursor.execute(f"DROP USER {user}")
+        root.close()
+
+
 @pytest.mark.databases("mysql")
 def test_an_account_that_makes_no_users(shop, database, other):
     """Then names are read, and the report says so."""
-    name = connections.settings[database]["NAME"]
-    user = f"weak_{secrets.token_hex(4)}"
-    execute(database, f"CREATE USER {user}@'%%' IDENTIFIED BY 'a'")
-    for pattern in (r"test\_%%", name, other):
-        execute(database, f"GRANT ALL ON `{pattern}`.* TO {user}")
-    weak = {**connections.settings[database], "USER": user, "PASSWORD": "a"}
-    try:
-        with configured(database, **weak):
-            second(shop, "", SQL.format("UPDATE shop_order o SET o.price = 1"))
-            found = rehearse(shop, database)
-            assert any("may not make a user" in each for each in found.report["notes"])
-            assert found.code == 0, found
-            for sql in ("DELETE FROM {}.kept", "USE {}", "SELECT * FROM {}.kept"):
-                second(shop, "", SQL.format(sql.format(other)))
-                outside(shop, database, sql.format(other))
-    finally:
-        execute(database, f"DROP USER {user}")
+    with weak(database, r"ALL ON `test\_%`.*", f"ALL ON {other}.*"):
+        second(shop, "", SQL.format("UPDATE shop_order o SET o.price = 1"))
+        found = rehearse(shop, database)
+        assert any("may not make a user" in each for each in found.report["notes"])
+        assert found.code == 0, found
+        for sql in ("DELETE FROM {}.kept", "USE {}", "SELECT * FROM {}.kept"):
+            second(shop, "", SQL.format(sql.format(other)))
+            said = refused(shop, "rehearse", database=[database])
+            assert "leads outside of the scratch database: " in said
+            assert sql.format(other) in said
+
+
+@pytest.mark.databases("mysql")
+def test_an_account_with_the_rights_that_the_page_tells(shop, database):
+    shop.write("shop", "0002", add("size"))
+    rights = r"ALL ON `test\_%`.* WITH GRANT OPTION"
+    with weak(database, "CREATE USER ON *.*", rights):
+        found = rehearse(shop, database)
+    assert found.report["notes"] == []
+    assert found.is_clean, found
 
 
 @pytest.mark.databases("postgresql")
@@ -223,7 +247,6 @@ def test_an_account_that_makes_no_users(shop, database, other):
 def test_beyond_the_database_on_postgresql(shop, database, sql):
     second(shop, "", SQL.format(sql.format(f"x{secrets.token_hex(4)}")))
     outside(shop, database, sql.split()[0])
-    assert users(database) == []
 
 
 @pytest.mark.databases("postgresql")
@@ -275,7 +298,6 @@ def test_an_account_that_is_no_superuser(shop, database, rights):
             second(shop, "", f"{sql}]; atomic = False; _ = [")
             with pytest.raises(CommandError, match="CREATE DATABASE more"):
                 run(shop, database=["weak"], names=["shop.0001"])
-        assert users(database) == []
     finally:
         execute(database, f"DROP ROLE {role}")
 
