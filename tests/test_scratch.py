@@ -41,6 +41,10 @@ NAMES = {
     "postgresql": "SELECT datname FROM pg_database",
     "mysql": "SELECT schema_name FROM information_schema.schemata",
 }
+USERS = {
+    "postgresql": "SELECT rolname FROM pg_roles",
+    "mysql": "SELECT user FROM mysql.user",
+}
 
 
 def run(alias, *statements):
@@ -58,6 +62,12 @@ def made(alias):
     real = connections[alias].settings_dict["NAME"]
     names = [name for (name,) in run(alias, NAMES[connections[alias].vendor])]
     return {name for name in names if real[:20] in name and "_rehearsal_" in name}
+
+
+def users(alias):
+    """Return the names of all users of a server."""
+    sql = USERS.get(connections[alias].vendor)
+    return {name for (name,) in run(alias, sql)} if sql else set()
 
 
 @contextlib.contextmanager
@@ -256,6 +266,28 @@ def test_two_databases(database, database_in_memory):
         assert len(set(scratch.names.values())) == 2
 
 
+@pytest.mark.databases("postgresql", "mysql")
+def test_its_user_is_made_and_dropped(database):
+    """It is the only one who has rights there, and it has no others."""
+    question = {
+        "postgresql": "SELECT current_user, rolsuper OR rolcreatedb OR rolcreaterole"
+        " FROM pg_roles WHERE rolname = current_user",
+        "mysql": "SELECT grantee, privilege_type <> 'USAGE'"
+        " FROM information_schema.user_privileges",
+    }
+    with unchanged(database), Scratch([database]) as scratch:
+        user = connections[database].settings_dict["USER"]
+        ((name, has_more),) = run(database, question[database])
+        assert user in name
+        assert not has_more
+        assert scratch.without_account == []
+        scratch.copy("start")
+        with scratch.copied("start"):
+            assert connections[database].settings_dict["USER"] == user
+            run(database, "CREATE TABLE a (id INTEGER)")
+    assert user not in users(database)
+
+
 def test_copies(database):
     with unchanged(database), Scratch([database]) as scratch:
         run(database, "CREATE TABLE a (id INTEGER)", "INSERT INTO a VALUES (1)")
@@ -411,10 +443,16 @@ def test_what_is_left_behind_is_named(database, monkeypatch):
     with pytest.raises(LeftBehindError) as caught:
         scratch.__exit__(KeyError, KeyError("first"), None)
     monkeypatch.setattr(cls, "drop", drop)
-    assert caught.value.names == [scratch.names[database]]
+    name = scratch.names[database]
+    users = [each for each in caught.value.names if each != name]
+    assert caught.value.names == [name, *users]
+    # On PostgreSQL a user cannot be dropped before what is its own.
+    assert len(users) == (connections[database].vendor == "postgresql")
     assert isinstance(caught.value.error, ZeroDivisionError)
     assert isinstance(caught.value.__cause__, KeyError)
-    makers.maker(database).drop(*caught.value.names)
+    makers.maker(database).drop(name)
+    for user in users:
+        run(database, f"DROP ROLE {user}")
     assert made(database) == set()
 
 
@@ -462,7 +500,7 @@ with Scratch([alias]) as scratch:
         cursor.execute("CREATE TABLE other (id INTEGER)")
     scratch.copy("start")
     with scratch.copied("start"):
-        print(scratch.names[alias], flush=True)
+        print(connections[alias].settings_dict["USER"], flush=True)
         time.sleep(60)
 """
 
@@ -485,11 +523,13 @@ def test_a_process_that_is_stopped(database, number):
         text=True,
         preexec_fn=heed_interrupts,
     )
-    assert child.stdout.readline().strip()
+    user = child.stdout.readline().strip()
+    assert user in {"", *users(database)}
     time.sleep(0.1)
     child.send_signal(number)
     out, err = child.communicate(timeout=30)
     assert made(database) == before, err
+    assert user not in users(database)
     if number != signal.SIGINT:
         assert (child.returncode, out, err) == (128 + number, "", "")
 
@@ -503,3 +543,29 @@ def test_what_we_rely_on_in_django():
         "target_database_name",
     ]
     assert MySQLCreation.log
+
+
+def test_what_stands_around_a_connection_in_django(database):
+    """Wrappers are a list that stays, and the first of them is the outermost."""
+    wrapper = connections[database].copy()
+    called = []
+
+    def wrap(name):
+        def call(execute, *args):
+            called.append(name)
+            return execute(*args)
+
+        return call
+
+    wrapper.execute_wrappers.append(wrap("inner"))
+    wrapper.execute_wrappers.insert(0, wrap("outer"))
+    for _ in range(2):
+        with wrapper.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        wrapper.close()
+    assert called == ["outer", "inner"] * (len(called) // 2)
+    assert len(called) >= 4
+    quoted = wrapper.schema_editor().quote_value("it's")
+    assert "it" in quoted
+    assert quoted != "'it's'"
+    wrapper.close()

@@ -12,12 +12,18 @@ from syzygy_like.scratch import (
     ScratchError,
     WrongDatabaseError,
 )
-from syzygy_like.scratch.guards import NotRehearsedError
+from syzygy_like.scratch.guards import NotRehearsedError, OutsideError
 from syzygy_like.starts import FromDatabase, FromGit, Note, NoteKind, Start
 from syzygy_like.starts.git import GitError, GitFault
 from syzygy_like.starts.names import InvalidNameError, NameFault
 
 MOST = 8
+WIDTH = 200
+_OUTSIDE = (
+    "It was not run. A rehearsal may do nothing to other databases, to the server or "
+    "to its files. Take that out of the migration, or rehearse with settings under "
+    "which the migration leaves it out."
+)
 
 _NAME_FAULTS: dict[NameFault, str] = {
     NameFault.MALFORMED: "write it as app_label.migration_name, or app_label.zero.",
@@ -96,10 +102,21 @@ def left_behind(error: LeftBehindError) -> str:
 
 def not_rehearsed(error: NotRehearsedError) -> str:
     """Say that something was about to use another database."""
+    who = f" by {'.'.join(error.migration)}" if error.migration else ""
     return (
-        f"The database {error.alias!r} is needed too, but is not rehearsed. "
+        f"The database {error.alias!r} is needed{who} too, but is not rehearsed. "
         f"Add --database {error.alias}"
     )
+
+
+def outside(error: OutsideError) -> str:
+    """Say that a statement was about to do something outside."""
+    who = ".".join(error.migration) if error.migration else "A statement"
+    lines = [f"{who} leads outside of the scratch database: {error.name.strip()}"]
+    if error.statement:
+        text = " ".join(error.statement.split())
+        lines.append(f"    {text[:WIDTH]}{'...' if len(text) > WIDTH else ''}")
+    return "\n".join([*lines, _OUTSIDE])
 
 
 def unopened(key: Key, error: BaseException) -> str:
@@ -145,4 +162,5 @@ MESSAGES: dict[type[BaseException], Callable[..., str]] = {
     InTransactionError: in_transaction,
     LeftBehindError: left_behind,
     NotRehearsedError: not_rehearsed,
+    OutsideError: outside,
 }

@@ -50,6 +50,15 @@ def no_copies(alias: str, why: str) -> str:
     )
 
 
+def without_account(alias: str) -> str:
+    """Say that no user was made, whose rights end with the scratch database."""
+    return (
+        f"The user of {alias!r} may not make a user for the rehearsal, or the server "
+        "does not let that one in: statements were run with its own rights, and only "
+        "read for what leads outside of the scratch database."
+    )
+
+
 def no_such_database(alias: str) -> str:
     """Say that the settings have no such database."""
     return f"There is no database {alias!r} in the setting DATABASES."

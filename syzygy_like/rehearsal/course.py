@@ -19,6 +19,7 @@ from syzygy_like.rehearsal.verdicts import NAMES, Judge
 from syzygy_like.rehearsal.watchers import Noted, Observed, planned
 from syzygy_like.report import Moment, Report, Step, Trouble, Version
 from syzygy_like.scratch import CannotCopyError, Scratch
+from syzygy_like.scratch.guards import raise_refusal
 from syzygy_like.starts import Start
 from syzygy_like.traffic import Observer
 from syzygy_like.traffic.verdict import BULK
@@ -61,25 +62,36 @@ class Course:
         self.has_copies = True
 
     def run(self) -> None:
-        """Do it all; what is found goes into the report."""
+        """
+        Do it all; what is found goes into the report.
+
+        Raises OutOfReachError if anything has tried to leave the scratch databases.
+        """
         with Scratch(list(self.starts)) as self.scratch:
-            self._open()
-            if not any(site.plan for site in self.sites):
-                self.report.notes.append(say.NOTHING_PENDING)
-                return
-            self._go_straight()
-            ready = self._pre_deploy()
-            if ready:
-                self._window()
-                self._revert(self._post_deploy())
-            if self.contrast or not ready:
-                self._contrast()
-            self._note_usual()
-            with self._step(say.JUDGING):
-                for site in self.sites:
-                    at_start = self._at_start if self.has_copies else None
-                    judge = Judge(site, self._migrator(site), at_start)
-                    judge.report(self.report)
+            self._rehearse()
+        raise_refusal()  # of a thread, or of what is done between the migrations
+
+    def _rehearse(self) -> None:
+        self.report.notes += [
+            say.without_account(alias) for alias in self.scratch.without_account
+        ]
+        self._open()
+        if not any(site.plan for site in self.sites):
+            self.report.notes.append(say.NOTHING_PENDING)
+            return
+        self._go_straight()
+        ready = self._pre_deploy()
+        if ready:
+            self._window()
+            self._revert(self._post_deploy())
+        if self.contrast or not ready:
+            self._contrast()
+        self._note_usual()
+        with self._step(say.JUDGING):
+            for site in self.sites:
+                at_start = self._at_start if self.has_copies else None
+                judge = Judge(site, self._migrator(site), at_start)
+                judge.report(self.report)
 
     def _open(self) -> None:
         first = {name: alias for alias, name in reversed(self.scratch.names.items())}

@@ -15,7 +15,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
 from syzygy_like.interrupts import Terminated
-from syzygy_like.scratch.guards import NotRehearsedError
+from syzygy_like.scratch.guards import raise_refusal, refusal
 
 Key = tuple[str, str]
 
@@ -119,16 +119,22 @@ class Migrator:
 
     @contextlib.contextmanager
     def _failing(self, progress: _Progress) -> Iterator[None]:
-        """Raise RunFailedError for whatever a project's own operations raise."""
+        """
+        Raise RunFailedError for whatever a project's own operations raise.
+
+        Raise OutOfReachError if anything has tried to leave the scratch databases.
+        """
         try:
             yield
+            raise_refusal()
         except Terminated:
             raise
         except (Exception, SystemExit) as error:
             if _is_lost(error):
                 raise LostConnectionError(self.alias, str(error)) from error
-            if needed := _not_rehearsed(error):
-                raise needed from error
+            if found := refusal(error):
+                found.migration = found.migration or progress.current
+                raise found from (error if error is not found else error.__cause__)
             connection = connections[self.alias]
             connection.close()
             if connection.in_atomic_block:
@@ -173,6 +179,7 @@ class _Progress:
             for each in self.watchers:
                 each.began(migration, self.stage)
         elif action in ("apply_success", "unapply_success"):
+            raise_refusal(self.current)  # its code may have gone on regardless
             for each in self.watchers:
                 each.ended(migration)
             self.current = None
@@ -191,12 +198,3 @@ def _said(error: BaseException) -> str:
     if isinstance(error, CommandError):
         return str(error)
     return f"{type(error).__name__}: {str(error).strip()}"
-
-
-def _not_rehearsed(error: BaseException | None) -> NotRehearsedError | None:
-    """Return the use of another database that an error comes from, if any."""
-    while error:
-        if isinstance(error, NotRehearsedError):
-            return error
-        error = getattr(error, "error", None) or error.__cause__ or error.__context__
-    return None

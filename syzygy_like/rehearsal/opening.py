@@ -14,6 +14,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from syzygy_like import seam
 from syzygy_like.history import Key
 from syzygy_like.interrupts import Terminated
+from syzygy_like.scratch.guards import raise_refusal, refusal
 from syzygy_like.starts import Start
 from syzygy_like.starts.recorded import RecordedLoader
 
@@ -58,14 +59,24 @@ class OpeningExecutor(MigrationExecutor):
         fake: bool = False,
         fake_initial: bool = False,
     ) -> Any:
-        """Apply a migration. Raises OpeningError if that fails."""
+        """
+        Apply a migration.
+
+        Raises OpeningError if that fails, OutOfReachError if it has tried to leave the
+        scratch databases.
+        """
+        key = migration.app_label, migration.name
         try:
-            return super().apply_migration(state, migration, fake, fake_initial)
+            state = super().apply_migration(state, migration, fake, fake_initial)
         except Terminated:
             raise
         except (Exception, SystemExit) as error:  # whatever a project's own raise
-            key = migration.app_label, migration.name
+            if found := refusal(error):
+                found.migration = found.migration or key
+                raise found from (error if error is not found else error.__cause__)
             raise OpeningError(key, error) from error
+        raise_refusal(key)
+        return state
 
 
 def open_at(start: Start, alias: str, command_class: Any, verbosity: int = 0) -> None:

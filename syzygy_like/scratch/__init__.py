@@ -5,60 +5,37 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 from syzygy_like.interrupts import held_back, terminating
-from syzygy_like.scratch.guards import guarded
-from syzygy_like.scratch.makers import Maker, maker
+from syzygy_like.scratch.aliases import files, maker_of, real, refuse_transaction
+from syzygy_like.scratch.errors import (
+    CannotCopyError,
+    InTransactionError,
+    LeftBehindError,
+    ScratchError,
+    WrongDatabaseError,
+)
+from syzygy_like.scratch.guards import OutOfReachError, forget, guarded
+from syzygy_like.scratch.guards.fences import Fence, fence_off
+from syzygy_like.scratch.guards.files import files_guarded
+from syzygy_like.scratch.makers import Maker
 from syzygy_like.scratch.standins import standing_in
 
-
-class InTransactionError(Exception):
-    """An alias is in a transaction that began outside."""
-
-    def __init__(self, alias: str):
-        super().__init__(alias)
-        self.alias = alias
-
-
-class ScratchError(Exception):
-    """There can be no scratch database for an alias; with what the backend says."""
-
-    def __init__(self, alias: str, error_text: str):
-        super().__init__(alias, error_text)
-        self.alias = alias
-        self.error_text = error_text
-
-
-class WrongDatabaseError(ScratchError):
-    """
-    With the settings' NAME replaced, an alias is not connected to that database.
-
-    OPTIONS that name another one, or a pooler, can do that. The text is the name of
-    the scratch database.
-    """
-
-
-class CannotCopyError(ScratchError):
-    """A scratch database cannot be copied."""
-
-
-class LeftBehindError(Exception):
-    """
-    Scratch databases could not be dropped.
-
-    ``error`` says why the first of them could not; the cause is what had happened
-    before, if anything.
-    """
-
-    def __init__(self, names: Sequence[str], error: Exception):
-        super().__init__(names, error)
-        self.names = names
-        self.error = error
+__all__ = [
+    "CannotCopyError",
+    "InTransactionError",
+    "LeftBehindError",
+    "Scratch",
+    "ScratchError",
+    "WrongDatabaseError",
+]
 
 
 class Scratch:
@@ -69,6 +46,10 @@ class Scratch:
     connected to, but for those whose TEST setting "MIRROR" names one of these: as in
     Django's tests they get the same database. All that holds for this thread and
     for threads started meanwhile; connections that exist already are left alone.
+
+    On a server they are those of a user that is made and dropped with them, and has
+    no rights on anything else, if the user of the settings may make one. A statement
+    that leads outside raises an OutsideError, or what the driver raises; it is noted.
     """
 
     def __init__(self, aliases: Sequence[str]):
@@ -77,26 +58,30 @@ class Scratch:
         self.names: dict[str, str] = {}
         self._makers: dict[str, Maker] = {}
         self._made: dict[str, Maker] = {}
+        self._fences: dict[str, Fence] = {}
         self._copies: dict[str, dict[str, str]] = {}
         self._stack = contextlib.ExitStack()
         self._process = 0
         self._threads: set[threading.Thread] = set()
 
     def __enter__(self) -> Scratch:
-        """Raise InTransactionError or ScratchError if it cannot be."""
+        """Raise InTransactionError, ScratchError or OutsideError if it cannot be."""
+        forget()
         self._process = os.getpid()
         self._threads = set(threading.enumerate())
         with contextlib.ExitStack() as stack:
             stack.enter_context(terminating())
             stack.push(self._drop_all)
-            self._makers = {alias: _maker(alias) for alias in self.aliases}
+            self._makers = {alias: maker_of(alias) for alias in self.aliases}
             self.names = self._create()
             others = {
                 alias: guarded(connections.settings[alias])
                 for alias in connections
                 if alias not in self.names
             }
+            stack.enter_context(files_guarded(files()))
             stack.enter_context(standing_in({**others, **self._settings(self.names)}))
+            stack.enter_context(self._fenced())
             self._check(self.names)
             self._stack = stack.pop_all()
         return self
@@ -121,7 +106,7 @@ class Scratch:
     def copy(self, what: str) -> None:
         """Keep copies of the databases as they are now; or raise CannotCopyError."""
         for alias in self.names:
-            _refuse_transaction(alias)
+            refuse_transaction(alias)
             connections[alias].close()
         self._copies[what] = self._copied(self.names)
 
@@ -129,7 +114,7 @@ class Scratch:
     def copied(self, what: str) -> Iterator[None]:
         """Connect the aliases to fresh databases that are as those were."""
         for alias in self.names:
-            _refuse_transaction(alias)
+            refuse_transaction(alias)
         before = {*self._made}
         try:
             names = self._copied(self._copies[what])
@@ -139,6 +124,28 @@ class Scratch:
         finally:
             with held_back():  # what is not dropped now is tried again at the end
                 self._drop({*self._made} - before)
+
+    @property
+    def without_account(self) -> list[str]:
+        """The aliases of which a server has the user of the settings at work."""
+        return [
+            alias
+            for alias in self.names
+            if (found := self._makers[alias]).vendor != "sqlite" and not found.account
+        ]
+
+    @contextlib.contextmanager
+    def _fenced(self) -> Iterator[None]:
+        """Put up the fence of a database with each connection to it."""
+
+        def receive(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+            fence_off(self._fences, connection)
+
+        connection_created.connect(receive, weak=False)
+        try:
+            yield
+        finally:
+            connection_created.disconnect(receive)
 
     def _create(self) -> dict[str, str]:
         mirrors = {
@@ -150,8 +157,9 @@ class Scratch:
         names: dict[str, str] = {}
         for alias in self.aliases:
             if alias not in mirrors:
-                real = _real(alias)
-                found[real] = names[alias] = found.get(real) or self._make(alias)
+                key = real(alias)
+                found[key] = names[alias] = found.get(key) or self._make(alias)
+                self._makers[alias].account = self._made[names[alias]].account
         for alias, primary in mirrors.items():
             # A replica may be on another server.
             self._makers[alias] = self._makers[primary]
@@ -161,11 +169,12 @@ class Scratch:
     def _make(self, alias: str) -> str:
         name = self._free_name(alias)
         try:
-            self._made[name].create(name)
+            self._made[name].make(name)
         except Exception as error:
             self._drop([name])  # in all likelihood it was not made
             self._made.pop(name, None)
             raise ScratchError(alias, str(error)) from error
+        self._fences[name] = Fence(self._made[name], name)
         return name
 
     def _copied(self, sources: dict[str, str]) -> dict[str, str]:
@@ -177,6 +186,8 @@ class Scratch:
                     self._makers[alias].copy(source, copies[source])
                 except Exception as error:
                     raise CannotCopyError(alias, str(error)) from error
+                fence = Fence(self._makers[alias], copies[source])
+                self._fences[copies[source]] = fence
         return {alias: copies[source] for alias, source in sources.items()}
 
     def _free_name(self, alias: str) -> str:
@@ -184,7 +195,7 @@ class Scratch:
         self._made[name] = self._makers[alias]  # an interrupt may come at any time
         return name
 
-    def _settings(self, names: dict[str, str]) -> dict[str, dict[str, Any]]:
+    def _settings(self, names: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         return {
             alias: self._makers[alias].settings_for(name)
             for alias, name in names.items()
@@ -193,8 +204,11 @@ class Scratch:
     def _check(self, names: dict[str, str]) -> None:
         """Connect to the databases, and to no others."""
         for alias, name in names.items():
+            fence_off(self._fences, connections[alias])
             try:
                 is_right = self._makers[alias].is_used_by(connections[alias], name)
+            except OutOfReachError:
+                raise
             except Exception as error:
                 raise ScratchError(alias, str(error)) from error
             if not is_right:
@@ -215,30 +229,19 @@ class Scratch:
         self, kind: object, first: BaseException | None, traceback: object
     ) -> None:
         with held_back():
-            left = self._drop([*self._made])
+            left = {**self._drop([*self._made]), **self._dismiss()}
             if left:
                 error = next(iter(left.values()))
                 raise LeftBehindError([*left], error) from first or error
 
-
-def _maker(alias: str) -> Maker:
-    try:
-        found = maker(alias)
-    except Exception as error:
-        raise ScratchError(alias, str(error)) from error
-    _refuse_transaction(alias)
-    return found
-
-
-def _refuse_transaction(alias: str) -> None:
-    if connections[alias].in_atomic_block:
-        raise InTransactionError(alias)
-
-
-def _real(alias: str) -> tuple[Any, ...]:
-    """Return what tells the real databases of aliases apart."""
-    settings = connections.settings[alias]
-    name = settings["NAME"]
-    if name in ("", ":memory:"):
-        return (alias,)
-    return settings["ENGINE"], settings["HOST"], settings["PORT"], str(name)
+    def _dismiss(self) -> dict[str, Exception]:
+        """Drop the users that were made; return those that are left, and why."""
+        makers = self._makers.values()
+        found = {each.account.name: each for each in makers if each.account}
+        left = {}
+        for name, each in found.items():
+            try:
+                each.dismiss()
+            except Exception as error:
+                left[name] = error
+        return left
