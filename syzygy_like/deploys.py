@@ -242,7 +242,7 @@ class Deploy:
         )
 
     def _kept(self, keys: Iterable[Key], joining: Joining) -> set[Key]:
-        """Return what is to follow the roll-out of an earlier release, or of this one."""
+        """Return what follows the roll-out of an earlier release, or of this one."""
         members, rolled_out = self.record.members, self.record.rolled_out
         numbers = {key: members.get(key, joining.number) for key in keys}
         return {

@@ -136,8 +136,7 @@ class StagedExecutor(MigrationExecutor):
                 (self.loader.graph.nodes[each.app_label, each.name], backwards)
                 for each, backwards in self.itinerary.rest
             ]
-            more = {"fake": fake, "fake_initial": fake_initial}
-            return super().migrate(targets, rest, **more)
+            return super().migrate(targets, rest, None, fake, fake_initial)
         self.check_replacements()
         return state
 

@@ -125,7 +125,7 @@ class Ledger:
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
-        """Let runs that this one begins, from within a migration, know what it knows."""
+        """Let runs that a migration of this one begins know what it knows."""
         token = _at_work.set({**_at_work.get({}), self.connection.alias: self})
         try:
             yield

@@ -12,7 +12,7 @@ class SomethingToDo(Exception):  # noqa: N818 - it is none
 
 
 def looking(base: type[MigrationExecutor]) -> type[MigrationExecutor]:
-    """Return a variety of an executor class that carries out no plan but an empty one."""
+    """Return a variety of an executor class that carries out only an empty plan."""
 
     class Looking(base):  # type: ignore[misc, valid-type]
         def migration_plan(self, targets: Any, clean_start: bool = False) -> Any:

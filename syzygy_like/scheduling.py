@@ -133,7 +133,7 @@ class Scheduler:
         )
 
     def _precede(self, found: StagedPlan, joining: Joining) -> list[Leg]:
-        """Return what is new before a roll-out. Raises NoHalvesError if it is endless."""
+        """Return what is new before a roll-out. Raises NoHalvesError if it never ends."""
         parts = [
             (each.step.migration, each.extent if each.is_ready else None)
             for each in found.placements
@@ -192,7 +192,7 @@ class Scheduler:
                 raise DeployUnderWayError(Conflict.SQUASHED, squashed)
 
     def _home(self, plan: Plan, staging: Staging) -> Itinerary:
-        """Return what is left of a deploy; for a plain run, what comes after it, too."""
+        """Return what is left of a deploy; for a plain run, all that comes after it."""
         if staging.fakes or staging.fake_initial:
             raise DeployUnderWayError(Conflict.FAKE)
         record = self.deploy.record
@@ -224,7 +224,7 @@ class Scheduler:
         self, crossing: Crossing, keys: Sequence[Key], number: int
     ) -> tuple[list[Leg], dict[Key, datetime.datetime]]:
         """
-        Return what is left of migrations that the code of a release suits, what is held.
+        Return what is left that the code of a release suits, and what is held.
 
         For number 0 nothing is held, nor does anything wait for any code.
         """
@@ -248,7 +248,7 @@ class Scheduler:
         """
         Return the newest release that a post-deploy is about.
 
-        Raises DeployUnderWayError where something is missing that precedes its roll-out.
+        Raises DeployUnderWayError where something that precedes its roll-out is missing.
         """
         record = self.deploy.record
         begun = {each.release for each in record.entries}

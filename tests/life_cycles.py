@@ -21,7 +21,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from syzygy_like.ledger import Ledger
 from tests.databases import forget
-from tests.orders import ABORT, backdate, ORDER, POST, PRE, Crash, Crashing, unapplied
+from tests.orders import ABORT, ORDER, POST, PRE, Crash, Crashing, backdate, unapplied
 from tests.projects import Project, physical
 
 WEEK = datetime.timedelta(days=7)

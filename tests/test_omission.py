@@ -274,9 +274,9 @@ def test_a_mysql_that_is_too_old_for_them():
 def test_the_server_that_is_there_is_asked(database, monkeypatch):
     connection = connections[database]
     connection.ensure_connection()
-    assert backends.omission().large == ()
+    assert backends.omission(backends.basis()).large == ()
     monkeypatch.setattr(connection.features, "supports_expression_defaults", False)
-    assert backends.omission().large == LARGE
+    assert backends.omission(backends.basis()).large == LARGE
 
 
 class Prepared(models.IntegerField):
@@ -332,7 +332,7 @@ CLOCKS = {
 @pytest.mark.parametrize("name", ["auto_now", "auto_now_add"])
 def test_rows_get_the_time_that_the_field_would_write(kind, answer, name):
     """Django proposes ``timezone.now`` for each of them."""
-    value = backends.omission().value_for(kind(**{name: True}), answer)
+    value = backends.omission(backends.basis()).value_for(kind(**{name: True}), answer)
     assert type(value()) is CLOCKS[kind]
 
 

@@ -104,8 +104,7 @@ def outside(shop, database, word):
         "CREATE TABLE {}.more (id integer)",
         "RENAME TABLE shop_order TO {}.shop_order",
         "CREATE VIEW seen AS SELECT * FROM {}.kept",
-        "CREATE TRIGGER t BEFORE INSERT ON shop_order FOR EACH ROW"
-        " DELETE FROM {}.kept",
+        "CREATE TRIGGER t BEFORE INSERT ON shop_order FOR EACH ROW DELETE FROM {}.kept",
         "CREATE PROCEDURE p() BEGIN DELETE FROM {}.kept; END",
         "PREPARE s FROM 'DELETE FROM {}.kept'",
         "SET @s = 'DELETE FROM {}.kept'",

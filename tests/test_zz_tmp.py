@@ -30,8 +30,8 @@ def test_walks(databases, database, tmp_path):
                 for r in L.record.releases:
                     print(r.migrations, r.serving)
                 print("rolled out", L.record.rolled_out)
-                from django.db.migrations.recorder import MigrationRecorder
                 from django.db import connections
+                from django.db.migrations.recorder import MigrationRecorder
 
                 print(
                     sorted(

@@ -32,8 +32,8 @@ class Trial:
     """
     Carries out a migration on copies of what is written and of what is built.
 
-    ``codes`` are what the codes that may be serving expect. ``touched`` are the models of which
-    something is left to be done, ``one_offs`` the values for rows that exist.
+    ``codes`` are what the codes that may be serving expect. ``touched`` are the models
+    of which something is left to be done, ``one_offs`` the values for rows that exist.
     """
 
     def __init__(

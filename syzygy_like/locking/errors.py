@@ -51,7 +51,7 @@ class LockFileError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Unlocked:
-    """A run goes on without the lock of an alias, for the ``error`` keeps it from it."""
+    """A run goes on without the lock of an alias, which an ``error`` keeps it from."""
 
     alias: str
     error: Exception

@@ -40,8 +40,8 @@ CONFLICTS = {
         "again, or migrate without a stage to apply everything."
     ),
     Conflict.NEWER: (
-        "The deploy that is under way did not have it: that is an older version's, which "
-        f"may be serving. Take it back with that version: {ABORT}."
+        "The deploy that is under way did not have it. It is that of an older version, "
+        f"which may be serving. Take it back with that version: {ABORT}."
     ),
     Conflict.NOTHING: (
         "No deploy is under way: no migration is applied in halves or before one that "
@@ -76,14 +76,14 @@ def conflict(error: DeployUnderWayError) -> str:
 
 
 def foreign(error: DeployUnderWayError) -> str:
-    """Say that another version's deploy is under way, and what that is in the way of."""
+    """Say that another version's deploy is in the way."""
     key = ".".join(error.key or ())
     begun = f"A deploy of another version is under way: this one has no file of {key}."
     if error.own is None:
         return f"{begun} Take it back with the version that began it: {ABORT}."
     return (
-        f"{'.'.join(error.own)} cannot be applied. {begun} With that version, finish it "
-        f"({FINISH}) or take it back ({ABORT}); or run this with a version that has "
+        f"{'.'.join(error.own)} cannot be applied. {begun} With that version, finish "
+        f"it ({FINISH}) or take it back ({ABORT}); or run this with a version that has "
         "both."
     )
 
@@ -126,8 +126,8 @@ def in_the_way(
             "served: migrate, without a stage, waits for no delay."
         )
     return text + (
-        f"Fix: once no older version is served any longer, finish that deploy: {FINISH}. "
-        "It stops there. Then run this again."
+        f"Fix: once no older version is served any longer, finish that deploy: "
+        f"{FINISH}. It stops there. Then run this again."
     )
 
 
@@ -206,8 +206,8 @@ def invalid_entry(error: InvalidEntryError) -> str:
 def concurrent(error: ConcurrentRunError) -> str:
     """Say that another run is at work."""
     return (
-        "Another migrate is at work on this database, or was, since this one has looked. "
-        "What this one has applied stays applied. Run it again when the other one has "
+        "Another migrate is at work on this database, or was since this one has "
+        "looked. What this one has applied stays applied. Run it again when the other one has "
         "ended."
     )
 

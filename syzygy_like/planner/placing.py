@@ -30,8 +30,9 @@ class Placer:
     Goes through a plan with the codes that may be serving in mind.
 
     If a deploy is under way already, what ``embark`` returns has come as far as the
-    database has, and what is ``kept`` stays deferred; else that is None. ``halved`` are migrations that are not
-    to be deferred as a whole, for what comes after them cannot wait.
+    database has, and what is ``kept`` stays deferred; else that is None. ``halved`` are
+    migrations that are not to be deferred as a whole, for what comes after them cannot
+    wait.
     """
 
     def __init__(

@@ -31,8 +31,8 @@ def plan_pre_deploy(
     is the code now serving; ``parents`` are what each must come after. What the
     code being rolled out needs, and cannot have yet, is blocked. ``embark`` returns
     a crossing at the start; without one nothing is taken in halves, nor before what
-    it comes after. If a deploy is under way, ``start`` is where all leads that is begun,
-    the crossing has come as far as the database, and what is ``kept`` stays deferred.
+    it comes after. If a deploy is under way, ``start`` is where all that is begun
+    leads, the crossing has come as far as the database, and what is ``kept`` stays deferred.
     """
     halved: set[Key] = set()
     while True:

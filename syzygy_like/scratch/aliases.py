@@ -39,7 +39,5 @@ def files() -> dict[str, str]:
     """Return by the NAME of each real database, which may be a file, its alias."""
     names = {alias: connections.settings[alias]["NAME"] for alias in connections}
     return {
-        str(name): alias
-        for alias, name in names.items()
-        if name and name != ":memory:"
+        str(name): alias for alias, name in names.items() if name and name != ":memory:"
     }

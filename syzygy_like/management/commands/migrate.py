@@ -55,7 +55,7 @@ class Command(migrate.Command):
 
     def _is_over(self, handle: Callable[..., Any], options: dict[str, Any]) -> bool:
         """
-        Let Django's command run that nothing was asked of, and tell whether that was all.
+        Let Django's command run, and tell whether that was all.
 
         It was not if there is something to do that is to be looked after.
         """

@@ -62,9 +62,36 @@ NAMELESS = ("default", "character", "charset", "collate", "encryption", "read")
 
 # What the name of a table, view, routine, trigger or event comes after.
 BEFORE_NAMES = frozenset(
-    "FROM JOIN INTO UPDATE TABLE REFERENCES CALL VIEW TRIGGER PROCEDURE FUNCTION EVENT"
-    " EXISTS TRUNCATE IGNORE USING DESCRIBE DESC HANDLER SEQUENCE TABLES DELETE"
-    " INSERT REPLACE ANALYZE OPTIMIZE REPAIR TO".split()
+    [
+        "FROM",
+        "JOIN",
+        "INTO",
+        "UPDATE",
+        "TABLE",
+        "REFERENCES",
+        "CALL",
+        "VIEW",
+        "TRIGGER",
+        "PROCEDURE",
+        "FUNCTION",
+        "EVENT",
+        "EXISTS",
+        "TRUNCATE",
+        "IGNORE",
+        "USING",
+        "DESCRIBE",
+        "DESC",
+        "HANDLER",
+        "SEQUENCE",
+        "TABLES",
+        "DELETE",
+        "INSERT",
+        "REPLACE",
+        "ANALYZE",
+        "OPTIMIZE",
+        "REPAIR",
+        "TO",
+    ]
 )
 # Statements of which strings are run later, or may be.
 LATER = re.compile(

@@ -22,9 +22,7 @@ GRAMMARS = {
         re.DOTALL,
     ),
     "mysql": re.compile(
-        BLANK.format(line=r"(?:--(?!\S)|\#)[^\n]*")
-        + rf"|(?P<string>{ESCAPED})"
-        + REST,
+        BLANK.format(line=r"(?:--(?!\S)|\#)[^\n]*") + rf"|(?P<string>{ESCAPED})" + REST,
         re.DOTALL,
     ),
 }

@@ -8,6 +8,8 @@ from syzygy_like.scratch.makers.base import Maker
 from syzygy_like.scratch.makers.files import SQLiteMaker
 from syzygy_like.scratch.makers.servers import MySQLMaker, PostgreSQLMaker
 
+__all__ = ["Maker", "maker"]
+
 MAKERS: dict[str, type[Maker]] = {
     "sqlite": SQLiteMaker,
     "postgresql": PostgreSQLMaker,

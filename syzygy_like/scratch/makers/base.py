@@ -64,7 +64,7 @@ class Maker(abc.ABC):
         """Make an empty database, of a user with no other rights if there can be."""
         self.create(name)
 
-    def dismiss(self) -> None:
+    def dismiss(self) -> None:  # noqa: B027 - many make none
         """Drop the user that was made, if any."""
 
     def others(self, name: str) -> frozenset[str]:
