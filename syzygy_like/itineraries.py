@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from django.db.migrations import Migration
 from django.db.migrations.exceptions import InvalidMigrationPlan
 
-from syzygy_like.deploys import Leg
 from syzygy_like.guard import Guard
 from syzygy_like.history import Key
+from syzygy_like.legs import Leg
 from syzygy_like.placements import Placement, StagedPlan
 from syzygy_like.runs import Run
 from syzygy_like.stages import Stage

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import DatabaseError
 from django.db.migrations.operations.base import Operation
 
-from syzygy_like.deploys import Leg
+from syzygy_like.legs import Leg
 
 UNTOLD = "-- THE REST DEPENDS ON WHAT PRECEDES IT"
 

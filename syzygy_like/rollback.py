@@ -9,7 +9,7 @@ from django.db.migrations import Migration
 from django.db.migrations.exceptions import IrreversibleError
 from django.db.migrations.state import ProjectState
 
-from syzygy_like.deploys import Deploy, Leg
+from syzygy_like.deploys import Deploy
 from syzygy_like.failures import (
     IrreversibleRunError,
     MigrationFailedError,
@@ -17,6 +17,7 @@ from syzygy_like.failures import (
     RollingBack,
 )
 from syzygy_like.itineraries import Itinerary, Plan
+from syzygy_like.legs import Leg
 from syzygy_like.rows import with_rows
 from syzygy_like.runs import Backwards, Homeward
 

@@ -10,7 +10,7 @@ from django.db.migrations.state import ProjectState
 
 from syzygy_like.crossing import Crossing, Portion
 from syzygy_like.crossing.returning import lacking, returning
-from syzygy_like.deploys import Leg
+from syzygy_like.legs import Leg
 
 
 class LostRowsError(Exception):

@@ -13,10 +13,11 @@ from django.utils.timezone import now
 
 from syzygy_like.carrying import Carrier
 from syzygy_like.crossing import Extent
-from syzygy_like.deploys import Deploy, Joining, Leg
+from syzygy_like.deploys import Deploy, Joining
 from syzygy_like.digests import digest, file_digest
 from syzygy_like.history import Key
 from syzygy_like.ledger import ConcurrentRunError
+from syzygy_like.legs import Leg
 from syzygy_like.placements import Placement
 from syzygy_like.record import Entry, Record
 from syzygy_like.recording import Recording

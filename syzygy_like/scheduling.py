@@ -14,10 +14,11 @@ from syzygy_like import policies
 from syzygy_like.conflicts import Conflict, DeployUnderWayError
 from syzygy_like.crossing import Crossing, Extent
 from syzygy_like.delays import held_migrations
-from syzygy_like.deploys import Deploy, Joining, Leg, outward
+from syzygy_like.deploys import Deploy, Joining
 from syzygy_like.effects import Step
 from syzygy_like.history import History, Key
 from syzygy_like.itineraries import Itinerary, Plan, Staging, is_backwards
+from syzygy_like.legs import Leg, outward
 from syzygy_like.placements import Outcome, Placement, StagedPlan
 from syzygy_like.planner import plan_post_deploy, plan_pre_deploy
 from syzygy_like.record import Entry

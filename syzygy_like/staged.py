@@ -22,12 +22,12 @@ from syzygy_like.conf.validity import InvalidSettingError
 from syzygy_like.conflicts import DeployUnderWayError, InvalidEntryError
 from syzygy_like.crossing import NoHalvesError
 from syzygy_like.delays import InvalidDelayError
-from syzygy_like.deploys import Leg
 from syzygy_like.executor import StagedExecutor, staged_class
 from syzygy_like.failures import MigrationFailedError, RolledBackError
 from syzygy_like.guard import Guard
 from syzygy_like.history import BrokenMigrationError, Key, UnloadableError, loading
 from syzygy_like.ledger import ConcurrentRunError
+from syzygy_like.legs import Leg
 from syzygy_like.messages import deploys, plans, settings
 from syzygy_like.placements import Placement, StagedPlan
 from syzygy_like.previews import statements

@@ -32,18 +32,22 @@ class Stepper:
         self.journal = Journal(self.ledger)
         self.recording = Recording(executor)
         self.guard = guard
+        self.loader = executor.loader
 
     def begin(self, plan: Plan) -> None:
         """
         Look at what was begun and not ended, before a plan is carried out.
 
-        Raises UnfinishedMigrationError if the plan would leave that behind.
+        Raises UnfinishedMigrationError if the plan would leave that behind. What this
+        code has no file of is another version's, and left alone.
         """
+        nodes = self.loader.graph.nodes
         planned = {(each.app_label, each.name, back) for each, back in plan}
         backwards = any(back for *_, back in planned)
         for entry in self.journal.entries():
             is_planned = (*entry.key, entry.backwards) in planned
-            if not is_planned and (entry.backwards or backwards):
+            is_left = not is_planned and (entry.backwards or backwards)
+            if is_left and entry.key in nodes:
                 raise UnfinishedMigrationError(entry.key, entry.backwards)
 
     def apply(self, migration: Migration, state: ProjectState) -> ProjectState:

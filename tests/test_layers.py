@@ -63,6 +63,7 @@ ADAPTERS = (
     "rollout",
     "operations",
     "conflicts",
+    "legs",
     "deploys",
     "rows",
     "exercise",
