@@ -44,12 +44,14 @@ class Carrier:
         done: int | None,
         claim: Claim,
         note: Note,
+        turned: bool = False,
     ) -> ProjectState:
         """
         Carry a portion out, from a state of what is built, and return the one after it.
 
         Operations before the number ``done`` are carried out already, and maybe that
-        one in part; None if it was not begun.
+        one in part; None if it was not begun. If it has ``turned``, having been on its
+        way back, the last of them may be undone in part.
         """
         self._steps.clear()
         count = len(portion.operations)
@@ -57,7 +59,7 @@ class Carrier:
             noted = functools.partial(note, count)
             return self._whole(portion, portion.apply, state, claim, noted)
         claim()
-        start = self._start(portion, state, min(done or 0, count))
+        start = self._start(portion, state, min(done or 0, count), turned)
         if start != done or start == count:
             note(start)
         for number, operation in enumerate(portion.operations):
@@ -71,7 +73,9 @@ class Carrier:
             )
         return state
 
-    def _start(self, portion: Portion, state: ProjectState, done: int) -> int:
+    def _start(
+        self, portion: Portion, state: ProjectState, done: int, turned: bool
+    ) -> int:
         """Return where to go on: the last operation may be undone in part."""
         if not done:
             return done
@@ -80,7 +84,7 @@ class Carrier:
         ]
         for step in before:
             state = step.single.mutate_state(state, preserve=True)
-        return done - last.is_undone_in_part(state)
+        return done - last.may_be_undone(state, turned)
 
     def backwards(
         self,

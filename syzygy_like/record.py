@@ -41,7 +41,9 @@ class Entry:
     A part of a migration that is carried out, or begun.
 
     ``release`` is the number of the release that began it. ``operations`` is how many
-    operations of the part are carried out while it is under way, None when all are.
+    operations of the part are carried out while it is under way, None when all are;
+    ``undoing`` tells whether it is on its way back, so that the last of them may be
+    undone in part.
     ``file`` and ``digest`` tell the migration from others, ``effect`` what the part
     does to the schema from anything else. ``since`` is a moment in ISO 8601.
     """
@@ -50,6 +52,7 @@ class Entry:
     part: Extent
     release: int
     operations: int | None = None
+    undoing: bool = False
     file: str = ""
     digest: str = ""
     effect: str = ""

@@ -11,7 +11,7 @@ from django.db import Error, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.timezone import now
 
-from syzygy_like.carrying import Carrier
+from syzygy_like.carrying import Carrier, Claim, Note
 from syzygy_like.crossing import Extent
 from syzygy_like.deploys import Deploy, Joining
 from syzygy_like.digests import digest, file_digest
@@ -59,16 +59,25 @@ class Run(abc.ABC):
             self.deploy.recorded = set(recorded)
             self.ledger.write(self.claimed(leg))
 
-        done = None if entry is None else entry.operations
-        move = carrier.backwards if self.backwards else carrier.forwards
         try:
-            move(leg.portion, leg.before.clone(), done, claim, note)
+            self._move(leg, entry, carrier, claim, note)
         except Exception:
             if carrier.is_in_one(leg.portion):
                 self.ledger.restore(state)
             elif entry is None and not carrier.wrote:
                 self._take_back(state[1])
             raise
+
+    def _move(
+        self, leg: Leg, entry: Entry | None, carrier: Carrier, claim: Claim, note: Note
+    ) -> None:
+        done = None if entry is None else entry.operations
+        state = leg.before.clone()
+        if self.backwards:
+            carrier.backwards(leg.portion, state, done, claim, note)
+            return
+        turned = entry is not None and entry.undoing
+        carrier.forwards(leg.portion, state, done, claim, note, turned)
 
     def _entry(self, leg: Leg) -> Entry | None:
         found = (each for each in self.ledger.record.entries if each.place == leg.place)
@@ -98,6 +107,7 @@ class Run(abc.ABC):
             *leg.place,
             leg.release,
             number,
+            self.backwards,
             file_digest(migration),
             digest(operations[:number]),
             since=now().isoformat(),

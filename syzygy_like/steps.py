@@ -52,9 +52,16 @@ class Step:
             is_sqlite and changes_schema(self.single)
         )
 
-    def is_undone_in_part(self, state: ProjectState) -> bool:
-        """Tell whether it was being undone, of an operation that knows where it is."""
-        return self._is_going_back(state) is True
+    def may_be_undone(self, state: ProjectState, turned: bool) -> bool:
+        """
+        Tell whether it may be undone in part, though it is noted.
+
+        Some operations know where they are. Of others it is known whether the run has
+        ``turned`` that was undoing them.
+        """
+        if hasattr(self.single.operations[0], "is_going_back"):
+            return self._is_going_back(state) is True
+        return turned and not self.is_noted_within
 
     def may_be_begun(self, state: ProjectState) -> bool:
         """Tell whether anything of it may be done, though it is not noted."""

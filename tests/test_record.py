@@ -37,7 +37,17 @@ def records(draw):
     if draw(st.booleans()):
         releases += (Release({("later", "0001"): None}, 1),)
     entries = [
-        Entry(key, draw(CARRIED), 1, draw(COUNTS), "f", "d", "e", "2026-01-01T00:00")
+        Entry(
+            key,
+            draw(CARRIED),
+            1,
+            draw(COUNTS),
+            draw(st.booleans()),
+            "f",
+            "d",
+            "e",
+            "2026-01-01T00:00",
+        )
         for key in draw(st.lists(st.sampled_from(sorted(migrations)), unique=True))
     ]
     begun = draw(st.lists(st.builds(Begun, KEYS, st.booleans(), st.integers(0, 9))))
