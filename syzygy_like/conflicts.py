@@ -16,6 +16,7 @@ class Conflict(enum.Enum):
     FINISHING = enum.auto()
     FOREIGN = enum.auto()
     INCOMPLETE = enum.auto()
+    JOINING = enum.auto()
     NEWER = enum.auto()
     NOTHING = enum.auto()
     SQUASHED = enum.auto()

@@ -12,7 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from syzygy_like import policies
 from syzygy_like.conflicts import Conflict, DeployUnderWayError
-from syzygy_like.crossing import Crossing, Extent
+from syzygy_like.crossing import Crossing, Extent, NoHalvesError
 from syzygy_like.delays import held_migrations
 from syzygy_like.deploys import Deploy, Joining
 from syzygy_like.effects import Step
@@ -114,7 +114,13 @@ class Scheduler:
             return Itinerary(rest=rest, placements=found.placements)
         known = {each.key for each in found.placements}
         self._refuse(bool(accepted), staging, known)
-        new = self._precede(found, joining)
+        try:
+            new = self._precede(found, joining)
+        except NoHalvesError as error:
+            if not self.deploy.is_under_way or not accepted:
+                raise
+            key = (error.migration.app_label, error.migration.name)
+            raise DeployUnderWayError(Conflict.JOINING, key) from error
         legs = [each for each in (*resumed, *new) if each.key in accepted]
         run = Outward(self.executor, self.deploy, legs, joining, found.placements)
         return Itinerary([run], placements=found.placements)

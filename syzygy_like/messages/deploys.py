@@ -39,6 +39,11 @@ CONFLICTS = {
         "What precedes the roll-out is not all applied. Run the same with --pre-deploy "
         "again, or migrate without a stage to apply everything."
     ),
+    Conflict.JOINING: (
+        "What is left of the deploy that is under way could not be finished after it. "
+        f"Fix: once no older version is served any longer, finish that: {FINISH}. It "
+        "stops there. Then run this again."
+    ),
     Conflict.NEWER: (
         "The deploy that is under way did not have it. It is that of an older version, "
         f"which may be serving. Take it back with that version: {ABORT}."
@@ -92,8 +97,8 @@ def remarks(left_alone: Sequence[Key], later: Sequence[Key]) -> Iterator[str]:
     """Yield what is left to say after a run, line by line."""
     if left_alone:
         yield (
-            "A deploy of another version is under way, and left alone: "
-            f"{_several(left_alone)} has no file here."
+            "A deploy of another version is under way and left alone: this one has no "
+            f"file of {_several(left_alone)}."
         )
     if later:
         yield (
