@@ -39,6 +39,16 @@ class Needs:
                 known |= broken
         return passing
 
+    def breaking(self, database: Schema, steps: Iterable[Step]) -> Key | None:
+        """Return the first of some migrations that takes from the new code for good."""
+        known = self._problems(database, self.tables) | self.unmet
+        brought: dict[Problem, Key] = {}
+        for step in steps:
+            database = step.database.apply(database)
+            found = self._problems(database, self.tables) - known
+            brought = {each: brought.get(each, step.key) for each in found}
+        return next(iter(brought.values()), None)
+
     def of(
         self, database: Schema, steps: Iterable[Step]
     ) -> dict[Key, tuple[Problem, ...]]:

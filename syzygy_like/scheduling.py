@@ -13,7 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from syzygy_like import policies
 from syzygy_like.conflicts import Conflict, DeployUnderWayError
 from syzygy_like.crossing import Crossing, Extent, NoHalvesError
-from syzygy_like.delays import held_migrations
+from syzygy_like.delays import held_migrations, waits_since
 from syzygy_like.deploys import Deploy, Joining
 from syzygy_like.effects import Step
 from syzygy_like.history import History, Key
@@ -359,10 +359,26 @@ class Scheduler:
         if staging.stage is Stage.PRE_DEPLOY:
             staging.plan = plan_pre_deploy(steps, start, parents, policy)
             return staging.plan
-        loader = self.executor.loader
-        held = {} if backwards else held_migrations(loader, migrations)
-        staging.plan = plan_post_deploy(steps, start, parents, policy, held)
+        if backwards:
+            staging.plan = plan_post_deploy(steps, start, parents, policy)
+            return staging.plan
+        held = held_migrations(self.executor.loader, migrations)
+        plan_ = plan_post_deploy(steps, start, parents, policy, held)
+        again = held_migrations(self.executor.loader, migrations, self._since(plan_))
+        if again.keys() != held.keys():
+            plan_ = plan_post_deploy(steps, start, parents, policy, again)
+        staging.plan = plan_
         return staging.plan
+
+    def _since(self, plan: StagedPlan) -> dict[Key, datetime.datetime]:
+        """Return since when migrations wait only for what is held and follows them."""
+        waits = [
+            each.key
+            for each in plan.deferred
+            if each.until is None and not each.waits_for
+        ]
+        moments = {key: waits_since(self.executor.loader, key) for key in waits}
+        return {key: each for key, each in moments.items() if each is not None}
 
     def _already_there(
         self, migrations: Collection[Migration], staging: Staging

@@ -69,6 +69,13 @@ class Walk:
         return len(self.life.serving) == 1
 
     @property
+    def is_aborted(self):
+        """Whether there is anything to take back; no migration, no release."""
+        prepared = self.life.prepared
+        changes = self.life.versions[prepared].changes
+        return prepared > self.life.current and bool(changes)
+
+    @property
     def next(self):
         """The version after the one that serves, made if there is none yet."""
         number = self.life.current + 1
@@ -150,7 +157,7 @@ class Walk:
 
     def abort(self):
         life = self.life
-        if self.is_steady and life.prepared > life.current:
+        if self.is_steady and self.is_aborted:
             code, out = life.run(life.prepared, ABORT)
             if code == 0:
                 life.prepared = life.current
@@ -158,7 +165,7 @@ class Walk:
 
     def killed_abort(self):
         life = self.life
-        if self.is_steady and life.prepared > life.current:
+        if self.is_steady and self.is_aborted:
             statement = self.draw(range(13))
             life.kill(life.prepared, statement, ABORT)
             life.prepared = life.current

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from django.db import connections, migrations
+from django.db import connections, migrations, models
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from tests.orders import (
     ABORT,
     INITIAL,
+    NULLABLE,
     ORDER,
     PK,
     POST,
@@ -19,6 +20,8 @@ from tests.orders import (
     REQUIRED,
     add,
     assert_consistent,
+    backdate,
+    execute,
     finish,
     ledger,
     names,
@@ -30,6 +33,7 @@ from tests.orders import (
 from tests.projects import applied, columns
 
 HALF = [("0002", "half", "built")]
+TEXT = models.CharField(max_length=9, default="x")
 WEEK = datetime.timedelta(days=7)
 
 
@@ -61,6 +65,27 @@ def test_what_has_a_delay_keeps_the_deploy_open(shop, database, databases):
 
     moment = timezone.now() - WEEK
     MigrationRecorder(connections[database]).migration_qs.update(applied=moment)
+    finish(shop, database, databases)
+
+
+@pytest.mark.parametrize("again", [REQUIRED, TEXT], ids=["number", "text"])
+@pytest.mark.parametrize("field", [NULLABLE, REQUIRED, TEXT])
+def test_what_is_held_takes_what_it_takes_back_with_it(
+    shop, database, databases, field, again
+):
+    """New code does not know the column that comes again, and goes for good later."""
+    write(shop, add("a", field))
+    shop.migrate(PRE, database=database)
+    write(shop, remove("a"), add("a", again), start=3)
+    shop.write("shop", "0005", remove("a"), stage_delay=WEEK)
+    shop.migrate(PRE, database=database)
+    shop.migrate(POST, database=database)
+    for _ in range(3):
+        execute(database, "INSERT INTO shop_order (code) VALUES ('a')")
+        moment = timezone.now() - WEEK
+        MigrationRecorder(connections[database]).migration_qs.update(applied=moment)
+        backdate(database, moment)
+        shop.migrate(POST, database=database)
     finish(shop, database, databases)
 
 

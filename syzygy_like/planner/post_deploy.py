@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from syzygy_like.effects import Step
 from syzygy_like.needs import Needs
@@ -25,12 +25,40 @@ def plan_post_deploy(
     Return what can run once only the new code does.
 
     A migration that the new code needs is blocked: it should have run before the
-    deploy. ``held`` are those that wait for a time, and what depends on them.
+    deploy. ``held`` are those that wait for a time, and what depends on them. What
+    would break the new code until one of these is applied, waits with it.
     """
-    held = held or {}
+    held, waits = held or {}, set[Key]()
     needs = Needs(start, steps)
+    while True:
+        placements = _placed(steps, start, parents, policy, held, waits)
+        ready = [each.step for each in placements if each.is_ready]
+        breaking = needs.breaking(start.database, ready) if held else None
+        if breaking is None:
+            break
+        waits.add(breaking)
     lacking = needs.of(start.database, steps)
     passing = needs.passing(start.database, steps)
+    return StagedPlan(
+        tuple(
+            dataclasses.replace(
+                each.deferred_for(lacking.get(each.key, ())),
+                passing=passing.get(each.key, ()),
+            )
+            for each in placements
+        )
+    )
+
+
+def _placed(
+    steps: Sequence[Step],
+    start: World,
+    parents: Parents,
+    policy: Policy,
+    held: Mapping[Key, datetime.datetime],
+    waits: Collection[Key],
+) -> list[Placement]:
+    """Return the places of migrations; what depends on one that waits does so, too."""
     placements: list[Placement] = []
     waiting: set[Key] = set()
     world = start
@@ -38,18 +66,12 @@ def plan_post_deploy(
         resolution = resolve(step, world, policy)
         world = advance(world, step)
         waits_for = tuple(sorted(waiting.intersection(parents.get(step.key, ()))))
-        placement = Placement(
-            step,
-            Outcome.READY
-            if not waits_for and step.key not in held
-            else Outcome.DEFERRED,
-            resolution,
-            waits_for=waits_for,
-            until=held.get(step.key),
+        is_ready = not (waits_for or step.key in held or step.key in waits)
+        outcome = Outcome.READY if is_ready else Outcome.DEFERRED
+        until = held.get(step.key)
+        placements.append(
+            Placement(step, outcome, resolution, waits_for=waits_for, until=until)
         )
-        placement = placement.deferred_for(lacking.get(step.key, ()))
-        passes = passing.get(step.key, ())
-        placements.append(dataclasses.replace(placement, passing=passes))
-        if not placement.is_ready:
+        if not is_ready:
             waiting.add(step.key)
-    return StagedPlan(tuple(placements))
+    return placements
