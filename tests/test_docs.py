@@ -664,8 +664,12 @@ def test_what_several_releases_at_once_are_told():
         for text in texts:
             assert " ".join(text.split()) in page, text
     table = TEXTS[DOCS / "how-to" / "several-releases.rst"].partition("list-table")[2]
-    everything = [*sum(messages.values(), []), *deploys.CONFLICTS.values()]
-    everything += [deploys.concurrent(ConcurrentRunError()), "A deploy is under way, and"]
+    everything = [
+        *itertools.chain(*messages.values()),
+        *deploys.CONFLICTS.values(),
+        deploys.concurrent(ConcurrentRunError()),
+        deploys.invalid_entry(InvalidEntryError(sku, Fault.CHANGED)),
+    ]
     cells = re.findall(r"^   \* - (.+?)\n     - ", table, re.M | re.S)
     for told in re.findall(r"\*(.+?)\*", " ".join(cells)):
         parts = [part.strip() for part in told.split("...") if part.strip()]
