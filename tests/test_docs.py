@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import ast
 import dataclasses
+import datetime
 import difflib
 import io
 import itertools
@@ -26,6 +27,7 @@ import re
 import shlex
 import subprocess
 import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,12 +45,29 @@ from django.db import DEFAULT_DB_ALIAS, connections
 import dev
 from syzygy_like import conf, ledger, report
 from syzygy_like.compat import RULES
-from syzygy_like.conflicts import Fault, InvalidEntryError
+from syzygy_like.conflicts import (
+    Conflict,
+    DeployUnderWayError,
+    Fault,
+    InvalidEntryError,
+)
+from syzygy_like.crossing import Extent
 from syzygy_like.ledger import ConcurrentRunError
 from syzygy_like.messages import deploys
+from syzygy_like.record import (
+    PARTS,
+    Begun,
+    Entry,
+    InvalidRecordError,
+    Record,
+    Release,
+    dumps,
+)
 from syzygy_like.rehearsal.formats import FORMATS
 from syzygy_like.report import Moment, Verdict, Version
+from syzygy_like.rows import LostRowsError
 from syzygy_like.scratch.standins import standing_in
+from syzygy_like.tables import LEDGER
 from tests.projects import Project
 
 if sys.version_info >= (3, 11):
@@ -556,15 +575,36 @@ def test_values_of_the_bridge_are_those_that_there_are():
     assert set(told) == {each.value for each in conf.Bridged}
 
 
+def terms_of(section: str, text: str) -> list[str]:
+    """Return the names that are explained in a section, in their order."""
+    own = re.split(rf"^{section}\n=+\n", text, flags=re.M)[1].partition("\n====")[0]
+    terms = re.findall(r"^ *(``\w+``(?:, ``\w+``)*)$", own, re.M)
+    return [name for each in terms for name in re.findall(r"``(\w+)``", each)]
+
+
+def keys_of(document: Any) -> Iterator[str]:
+    """Yield the keys of a record, each followed by those that are below it."""
+    for key, value in document.items():
+        yield key
+        if isinstance(value, list):
+            yield from keys_of(value[0])
+
+
 def test_the_ledger_is_as_told():
     text = TEXTS[DOCS / "explanation" / "ledger.rst"]
-    terms = re.findall(r"^(``\w+``(?:, ``\w+``)*)$", text, re.M)
-    columns = [name for each in terms for name in re.findall(r"``(\w+)``", each)]
-    fields = ledger.entry_class()._meta.concrete_fields
-    assert columns == [field.column for field in fields]
-    assert f"``{ledger.TABLE}``" in text
-    for value in (*ledger.Extent.values, *ledger.Progress.values):
-        assert f"``{value}``" in text
+    fields = ledger.row_class()._meta.concrete_fields
+    assert terms_of("The table", text) == [field.column for field in fields]
+    assert f"``{LEDGER}``" in text
+    key = ("shop", "0002")
+    record = Record(
+        (Release({key: Extent.FIRST}),),
+        (Entry(key, Extent.FIRST, 1),),
+        begun=(Begun(key, False, 1),),
+    )
+    keys = keys_of(json.loads(dumps(record)))
+    assert terms_of("The record", text) == list(keys)
+    for word in PARTS:
+        assert f"``{word}``" in text
 
 
 def test_what_has_no_halves_is_told_in_the_words_of_the_messages():
@@ -581,10 +621,59 @@ def test_what_a_deploy_that_is_under_way_refuses_is_told():
     messages = [
         *deploys.CONFLICTS.values(),
         *map(deploys.invalid_entry, errors),
-        deploys.concurrent(ConcurrentRunError(("...",))),
+        deploys.foreign(DeployUnderWayError(Conflict.FOREIGN, ("...",))),
+        deploys.concurrent(ConcurrentRunError()),
+        deploys.invalid_record(InvalidRecordError("...")),
+        deploys.lost_rows(LostRowsError("...", "...", 1, False)),
+        deploys.in_the_way([held("...")], {("...",): None}),
+        deploys.would_go(["..."]),
     ]
-    for told in re.findall(r"^\*(.+)\*$", own, re.M):
-        assert any(told in each for each in messages), told
+    told = re.findall(r"^\*(.+)\*$", own, re.M)
+    for each in told:
+        assert any(each in message for message in messages), each
+    for message in messages:
+        assert any(each in message for each in told), message
+
+
+def held(*key: str) -> Any:
+    """Return as much of a placement as messages ask for."""
+    return types.SimpleNamespace(key=key)
+
+
+def test_what_several_releases_at_once_are_told():
+    """What the guides quote is what commands say, and what is seen at night."""
+    sku, quantity = ("shop", "0002_sku"), ("shop", "0003_order_quantity")
+    later = ("shop", "0003_order_note")
+    when = datetime.datetime(2026, 12, 7, tzinfo=datetime.timezone.utc)
+    made = ["shop_product.sku"]
+    foreign = DeployUnderWayError(Conflict.FOREIGN, sku, ("shop", "0002_hotfix"))
+    in_the_way = deploys.in_the_way([held(*quantity)], {sku: None})
+    delayed = deploys.in_the_way([held(*quantity)], {sku: when})
+    messages = {
+        "several-releases": [
+            *deploys.remarks([sku], []),
+            *deploys.remarks([], [later]),
+            deploys.foreign(foreign),
+            in_the_way,
+            delayed.partition("\n")[2],
+        ],
+        "abort-deploy": [deploys.going(made), deploys.QUESTION, deploys.would_go(made)],
+    }
+    for name, texts in messages.items():
+        page = " ".join(TEXTS[DOCS / "how-to" / f"{name}.rst"].split())
+        for text in texts:
+            assert " ".join(text.split()) in page, text
+    table = TEXTS[DOCS / "how-to" / "several-releases.rst"].partition("list-table")[2]
+    everything = [
+        *itertools.chain(*messages.values()),
+        *deploys.CONFLICTS.values(),
+        deploys.concurrent(ConcurrentRunError()),
+        deploys.invalid_entry(InvalidEntryError(sku, Fault.CHANGED)),
+    ]
+    cells = re.findall(r"^   \* - (.+?)\n     - ", table, re.M | re.S)
+    for told in re.findall(r"\*(.+?)\*", " ".join(cells)):
+        parts = [part.strip() for part in told.split("...") if part.strip()]
+        assert any(all(part in each for part in parts) for each in everything), told
 
 
 def test_check_ids_are_those_that_there_are():
