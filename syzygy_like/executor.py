@@ -17,7 +17,7 @@ from syzygy_like.explain import Explanation
 from syzygy_like.failures import MigrationFailedError
 from syzygy_like.history import History
 from syzygy_like.itineraries import Itinerary, Plan, Staging
-from syzygy_like.ledger import Ledger, ledger_of
+from syzygy_like.ledger import ConcurrentRunError, Ledger, ledger_of
 from syzygy_like.looking import SomethingToDo
 from syzygy_like.placements import Placement
 from syzygy_like.rollback import Rollback, Undo, bare, refuse_irreversible
@@ -238,6 +238,8 @@ class StagedExecutor(MigrationExecutor):
             has_transaction = self.connection.features.can_rollback_ddl
             is_whole = bool(has_transaction and migration.atomic)
             self.staging.mark_failed()
+            if isinstance(error, ConcurrentRunError):
+                raise  # nothing is to be undone that another run may have done
             if part and not is_whole:
                 self.rollback.note(migration, part)
             raise MigrationFailedError(migration, error, is_whole) from error
