@@ -122,6 +122,14 @@ class Carrier:
             steps[number].backwards(states[number], noted, repeated)
         return state
 
+    def begun(self, portion: Portion, done: int) -> Portion:
+        """Return what of a portion may be carried out, of which it is noted so far."""
+        following = portion.operations[done : done + 1]
+        if following and self._step(following[0], portion).is_noted_within:
+            following = []  # which was rolled back
+        operations = [*portion.operations[:done], *following]
+        return Portion(portion.migration, portion.extent, operations)
+
     def is_in_one(self, portion: Migration) -> bool:
         """Tell whether a portion is carried out in one transaction."""
         return bool(portion.atomic and self.connection.features.can_rollback_ddl)

@@ -17,7 +17,7 @@ from syzygy_like.explain import Explanation
 from syzygy_like.failures import MigrationFailedError
 from syzygy_like.history import History
 from syzygy_like.itineraries import Itinerary, Plan, Staging
-from syzygy_like.ledger import Ledger, ledger_of
+from syzygy_like.ledger import ConcurrentRunError, Ledger, ledger_of
 from syzygy_like.looking import SomethingToDo
 from syzygy_like.placements import Placement
 from syzygy_like.rollback import Rollback, Undo, bare, refuse_irreversible
@@ -63,7 +63,8 @@ class StagedExecutor(MigrationExecutor):
             planned = self._planned(plan, targets)
         except Exception as error:  # another run may be in the middle of something
             raise SomethingToDo from error
-        if planned:
+        is_left = self.deploy.is_under_way and self.deploy.is_finished
+        if planned or (is_left and self.itinerary.runs):
             raise SomethingToDo
         return planned
 
@@ -101,9 +102,7 @@ class StagedExecutor(MigrationExecutor):
         fake_initial: bool = False,
     ) -> Any:
         """Apply a plan. Raises IrreversibleError before anything if it cannot."""
-        for migration, backwards in plan or []:
-            if backwards and not fake:
-                refuse_irreversible(migration)
+        self._refuse_irreversible([] if fake else plan or [])
         guard = self.staging.guard
         if guard.keeps_journal:
             self.stepper.begin(plan or [])
@@ -118,9 +117,19 @@ class StagedExecutor(MigrationExecutor):
                 if not guard.rolls_back:
                     raise
                 self.rollback.back(failure)
-        if guard.keeps_journal:
+        if guard.keeps_journal and not self.staging.is_looking:
             self.stepper.end()
         return state
+
+    def _refuse_irreversible(self, plan: Plan) -> None:
+        """Raise IrreversibleError if anything that a plan undoes cannot be undone."""
+        undone = [migration for migration, backwards in plan if backwards]
+        runs = [run for run in self.itinerary.runs if run.backwards]
+        if undone and runs:
+            carrier = Carrier(self.connection, self.staging.guard)
+            undone = [run.begun(leg, carrier) for run in runs for leg in run.legs]
+        for migration in undone:
+            refuse_irreversible(migration)
 
     def _carry_out_all(
         self, targets: Any, plan: Any, state: Any, fake: bool, fake_initial: bool
@@ -229,6 +238,8 @@ class StagedExecutor(MigrationExecutor):
             has_transaction = self.connection.features.can_rollback_ddl
             is_whole = bool(has_transaction and migration.atomic)
             self.staging.mark_failed()
+            if isinstance(error, ConcurrentRunError):
+                raise  # nothing is to be undone that another run may have done
             if part and not is_whole:
                 self.rollback.note(migration, part)
             raise MigrationFailedError(migration, error, is_whole) from error

@@ -8,13 +8,17 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
 
 from syzygy_like import consoles
 from syzygy_like.conf.validity import invalid_values
 from syzygy_like.guard import Guard, Plan
+from syzygy_like.ledger import Ledger
 from syzygy_like.locking import (
     Hold,
     LockFileError,
+    LockUnreachableError,
+    LockWaitError,
     PooledError,
     Unlocked,
     one_at_a_time,
@@ -42,6 +46,9 @@ AGREED = (
     "skip_blocked",
 )
 
+
+# What keeps a run from the lock.
+UNLOCKED = (LockFileError, LockUnreachableError, LockWaitError, PooledError)
 
 INTERRUPTED = "Interrupted. What was applied stays applied; run it again to go on."
 
@@ -81,9 +88,22 @@ class Production(Guard):
             if self.measures.lock_wait is not None and not self.has_looked:
                 with contextlib.suppress(SomethingToDo):
                     self._migrate(handle, is_looking=True)
+                    self._tidy_up()
                     return
             with self._alone() as self.hold:
                 self._migrate(handle)
+
+    def _tidy_up(self) -> None:
+        """Drop the table if a run has left it empty, and none is at work."""
+        ledger = Ledger(connections[self.alias])
+        if not (ledger.is_there and ledger.record.is_empty):
+            return
+        with (
+            contextlib.suppress(*UNLOCKED),
+            one_at_a_time(self.alias, 0, self.tell),
+        ):
+            ledger.forget()
+            ledger.close()
 
     def _migrate(self, handle: Callable[..., Any], is_looking: bool = False) -> None:
         try:

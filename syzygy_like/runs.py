@@ -12,7 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils.timezone import now
 
 from syzygy_like.carrying import Carrier, Claim, Note
-from syzygy_like.crossing import Extent
+from syzygy_like.crossing import Extent, Portion
 from syzygy_like.deploys import Deploy, Joining
 from syzygy_like.digests import digest, file_digest
 from syzygy_like.history import Key
@@ -82,6 +82,13 @@ class Run(abc.ABC):
     def _entry(self, leg: Leg) -> Entry | None:
         found = (each for each in self.ledger.record.entries if each.place == leg.place)
         return next(found, None)
+
+    def begun(self, leg: Leg, carrier: Carrier) -> Portion:
+        """Return what of a leg may be carried out by now."""
+        entry = self._entry(leg)
+        if entry is None or entry.operations is None:
+            return leg.portion
+        return carrier.begun(leg.portion, entry.operations)
 
     def _take_back(self, record: Record) -> None:
         """Let a leg bind nobody of which nothing was carried out."""

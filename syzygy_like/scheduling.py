@@ -331,7 +331,8 @@ class Scheduler:
     def _cut(self, plan: Plan, staging: Staging) -> Itinerary:
         """Return what is left to Django, cut to the stage."""
         # An earlier run that was killed may have left the table.
-        empty = self.deploy.ledger.is_there and staging.stage is not Stage.PRE_DEPLOY
+        is_there = self.deploy.ledger.is_there and not staging.is_looking
+        empty = is_there and staging.stage is not Stage.PRE_DEPLOY
         runs: list[Run] = [Homeward(self.executor, self.deploy, [])] if empty else []
         if staging.stage is Stage.ANY:
             return Itinerary(runs, plan)

@@ -71,13 +71,14 @@ def _locked(connection: Any, name: str) -> Iterator[None]:
     """
     Keep others from a table, whose name is quoted, while it is looked at and dropped.
 
-    SQLite's transaction fails where another one has written meanwhile.
+    SQLite's transaction fails where another one has written meanwhile, PostgreSQL's
+    where another one is at the table: nobody waits for that, nor has others wait.
     """
     if connection.vendor != "mysql":
         with transaction.atomic(using=connection.alias):
             if connection.vendor == "postgresql":
                 with connection.cursor() as cursor:
-                    cursor.execute(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")
+                    cursor.execute(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE NOWAIT")
             yield
         return
     with connection.cursor() as cursor:
