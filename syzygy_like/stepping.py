@@ -14,7 +14,12 @@ from syzygy_like.crossing import Extent, Portion
 from syzygy_like.guard import Guard
 from syzygy_like.history import Key
 from syzygy_like.itineraries import Plan
-from syzygy_like.journal import Journal, Resumed, UnfinishedMigrationError
+from syzygy_like.journal import (
+    Journal,
+    Resumed,
+    UnfinishedMigrationError,
+    name_before,
+)
 from syzygy_like.recording import Recording
 
 
@@ -32,6 +37,7 @@ class Stepper:
         self.journal = Journal(self.ledger)
         self.recording = Recording(executor)
         self.guard = guard
+        self.migrations: dict[Key, Migration] = executor.loader.disk_migrations
 
     def begin(self, plan: Plan) -> None:
         """
@@ -44,7 +50,9 @@ class Stepper:
         for entry in self.journal.entries():
             is_planned = (*entry.key, entry.backwards) in planned
             if not is_planned and (entry.backwards or backwards):
-                raise UnfinishedMigrationError(entry.key, entry.backwards)
+                migration = self.migrations.get(entry.key)
+                before = name_before(migration) if migration else None
+                raise UnfinishedMigrationError(entry.key, entry.backwards, before)
 
     def apply(self, migration: Migration, state: ProjectState) -> ProjectState:
         """Apply a migration, or what is left of it; return the state after it."""

@@ -75,6 +75,7 @@ ADAPTERS = (
     "carrying",
     "runs",
     "itineraries",
+    "waypoints",
     "stepping",
     "rollback",
     "scheduling",
