@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 from collections.abc import Mapping
 from typing import Any
@@ -28,15 +29,21 @@ class DeployUnderWayError(Exception):
     What is asked for cannot be done in a deploy that is under way.
 
     ``key`` is a migration that the conflict is about, ``own`` one of this version's.
+    ``until`` is when the deploy can be finished, if that is held.
     """
 
     def __init__(
-        self, conflict: Conflict, key: Key | None = None, own: Key | None = None
+        self,
+        conflict: Conflict,
+        key: Key | None = None,
+        own: Key | None = None,
+        until: datetime.datetime | None = None,
     ):
-        super().__init__(conflict, key, own)
+        super().__init__(conflict, key, own, until)
         self.conflict = conflict
         self.key = key
         self.own = own
+        self.until = until
 
 
 class Fault(enum.Enum):

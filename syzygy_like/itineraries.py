@@ -13,7 +13,7 @@ from django.db.migrations.exceptions import InvalidMigrationPlan
 from syzygy_like.guard import Guard
 from syzygy_like.history import Key
 from syzygy_like.legs import Leg
-from syzygy_like.placements import Placement, StagedPlan
+from syzygy_like.placements import Placement, StagedPlan, Waypoint
 from syzygy_like.runs import Run
 from syzygy_like.stages import Stage
 
@@ -31,7 +31,8 @@ class Staging(Protocol):
 
     What is left to say: a deploy of another version is ``left_alone``, what comes
     ``later`` than the one that is finished, and what of one under way is ``in_the_way``
-    of the next, maybe until a time.
+    of the next, maybe until a time. On a way back that is blocked ``waypoint`` is where
+    to stop first, if there is any such place.
     """
 
     stage: Stage
@@ -46,6 +47,7 @@ class Staging(Protocol):
     left_alone: Sequence[Key]
     later: Sequence[Key]
     in_the_way: Mapping[Key, datetime.datetime | None]
+    waypoint: Waypoint | None
     is_looking: bool
 
     def consent(self, legs: Sequence[Leg]) -> None: ...

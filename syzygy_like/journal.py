@@ -24,12 +24,17 @@ class ChangedMigrationError(Exception):
 
 
 class UnfinishedMigrationError(Exception):
-    """A migration was begun, and this run would go on without ending it."""
+    """
+    A migration was begun, and this run would go on without ending it.
 
-    def __init__(self, key: tuple[str, str], backwards: bool):
-        super().__init__(key, backwards)
+    ``before`` is the name of what comes before it in its app, None if nobody knows.
+    """
+
+    def __init__(self, key: tuple[str, str], backwards: bool, before: str | None):
+        super().__init__(key, backwards, before)
         self.key = key
         self.backwards = backwards
+        self.before = before
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +67,7 @@ class Journal:
         if begun is None:
             return None
         if begun.backwards != backwards:
-            raise UnfinishedMigrationError(key, begun.backwards)
+            raise UnfinishedMigrationError(key, begun.backwards, name_before(migration))
         count = begun.operations
         is_same_file = begun.file and begun.file == file_digest(migration)
         if not is_same_file and begun.digest != digest(
@@ -92,6 +97,16 @@ class Journal:
         rest = record.end((migration.app_label, migration.name))
         if rest != record:
             self.ledger.write(rest)
+
+
+def name_before(migration: Migration) -> str | None:
+    """Return the name of a migration of the same app that comes just before one."""
+    own = [
+        name
+        for label, name in migration.dependencies
+        if label == migration.app_label and not name.startswith("__")
+    ]
+    return own[-1] if own else None
 
 
 def certain(migration: Migration, backwards: bool, count: int) -> list[Operation]:

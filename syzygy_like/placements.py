@@ -84,6 +84,20 @@ class Placement:
 
 
 @dataclasses.dataclass(frozen=True)
+class Waypoint:
+    """
+    Where to go back to first, if the whole way back cannot be gone in one deploy.
+
+    ``name`` is that of the last migration that stays applied, None if the app is to
+    have none. Where it ``interrupts``, not even that can be done while code is served.
+    """
+
+    app_label: str
+    name: str | None
+    interrupts: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class StagedPlan:
     """The placements of a plan's migrations, in the order of the plan."""
 

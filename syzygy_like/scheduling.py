@@ -19,13 +19,16 @@ from syzygy_like.effects import Step
 from syzygy_like.history import History, Key
 from syzygy_like.itineraries import Itinerary, Plan, Staging, is_backwards
 from syzygy_like.legs import Leg, outward
-from syzygy_like.placements import Outcome, Placement, StagedPlan
+from syzygy_like.placements import Outcome, Placement, StagedPlan, Waypoint
 from syzygy_like.planner import plan_post_deploy, plan_pre_deploy
+from syzygy_like.planner.placing import Parents
 from syzygy_like.record import Entry
 from syzygy_like.resolver import Policy, Resolution, explicit
 from syzygy_like.rows import refuse_to_lose, with_rows
 from syzygy_like.runs import Backwards, Homeward, Outward, Run
 from syzygy_like.stages import Stage, StageSource
+from syzygy_like.tracking import World
+from syzygy_like.waypoints import waypoint
 
 
 class Scheduler:
@@ -55,7 +58,7 @@ class Scheduler:
         if staging.aborts:
             return self._back(plan, targets == leaves, staging)
         if self.deploy.is_under_way and not self._is_whole(targets, leaves, staging):
-            raise DeployUnderWayError(Conflict.TARGETS)
+            raise DeployUnderWayError(Conflict.TARGETS, until=self._held_until())
         if staging.stage is Stage.PRE_DEPLOY and not is_backwards(plan):
             return self._out(plan, staging)
         if not self.deploy.is_under_way:
@@ -67,6 +70,14 @@ class Scheduler:
         is_missing = self.deploy.first_missing(len(self.deploy.record.releases))
         resumes = staging.stage is Stage.PRE_DEPLOY and is_missing is not None
         return not staging.targeted or (resumes and set(targets) <= set(leaves))
+
+    def _held_until(self) -> datetime.datetime | None:
+        """Return until when the end of the deploy is held by a delay, if it is."""
+        deploy = self.deploy
+        keys = deploy.ordered(deploy.record.members)
+        left = [deploy.migration(key) for key in keys if not deploy.is_over(key)]
+        held = held_migrations(self.executor.loader, left)
+        return max(held.values(), default=None)
 
     def _new(self, plan: Plan) -> list[Key]:
         """Return what Django would apply that is of no deploy under way."""
@@ -314,7 +325,7 @@ class Scheduler:
         if unknown := self.deploy.unknown_of(number):
             raise DeployUnderWayError(Conflict.FOREIGN, unknown[0])
         if record.rolled_out >= number:
-            raise DeployUnderWayError(Conflict.FINISHING)
+            raise DeployUnderWayError(Conflict.FINISHING, until=self._held_until())
         is_complete = self.deploy.first_missing(number) is None
         newer = [each for each in self._new(plan) if is_complete]
         if newer:
@@ -359,6 +370,8 @@ class Scheduler:
         policy = policies.current(staging.bridge)
         if staging.stage is Stage.PRE_DEPLOY:
             staging.plan = plan_pre_deploy(steps, start, parents, policy)
+            if backwards and staging.plan.blocked:
+                staging.waypoint = self._waypoint(steps, start, parents, policy)
             return staging.plan
         if backwards:
             staging.plan = plan_post_deploy(steps, start, parents, policy)
@@ -380,6 +393,18 @@ class Scheduler:
         ]
         moments = {key: waits_since(self.executor.loader, key) for key in waits}
         return {key: each for key, each in moments.items() if each is not None}
+
+    def _waypoint(
+        self, steps: Sequence[Step], start: World, parents: Parents, policy: Policy
+    ) -> Waypoint | None:
+        """Return where to go back to first."""
+
+        def is_blocked(keys: Collection[Key]) -> bool:
+            part = [each for each in steps if each.key in keys]
+            return bool(plan_pre_deploy(part, start, parents, policy).blocked)
+
+        graph, keys = self.executor.loader.graph, [each.key for each in steps]
+        return waypoint(graph, self.history.applied, keys, is_blocked)
 
     def _already_there(
         self, migrations: Collection[Migration], staging: Staging

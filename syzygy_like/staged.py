@@ -29,7 +29,7 @@ from syzygy_like.history import BrokenMigrationError, Key, UnloadableError, load
 from syzygy_like.ledger import ConcurrentRunError
 from syzygy_like.legs import Leg
 from syzygy_like.messages import deploys, plans, settings
-from syzygy_like.placements import Placement, StagedPlan
+from syzygy_like.placements import Placement, StagedPlan, Waypoint
 from syzygy_like.previews import statements
 from syzygy_like.record import InvalidRecordError
 from syzygy_like.resolver import InvalidStageError
@@ -113,6 +113,7 @@ class StagedMigrate:
         self.left_alone: Sequence[Key] = ()
         self.later: Sequence[Key] = ()
         self.in_the_way: Mapping[Key, datetime.datetime | None] = {}
+        self.waypoint: Waypoint | None = None
         self.executor: StagedExecutor
 
     def run(self, handle: Callable[..., Any]) -> None:
@@ -205,7 +206,9 @@ class StagedMigrate:
             return deploys.in_the_way(self.plan.blocked, self.in_the_way)
         if self.stage is Stage.PRE_DEPLOY:
             is_under_way = self.executor.deploy.is_under_way
-            return plans.blocked(self.plan, self.executor.explain, is_under_way)
+            return plans.blocked(
+                self.plan, self.executor.explain, is_under_way, self.waypoint
+            )
         return plans.too_late(self.plan)
 
     def _outstanding(self) -> list[Placement]:

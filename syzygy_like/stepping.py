@@ -14,7 +14,12 @@ from syzygy_like.crossing import Extent, Portion
 from syzygy_like.guard import Guard
 from syzygy_like.history import Key
 from syzygy_like.itineraries import Plan
-from syzygy_like.journal import Journal, Resumed, UnfinishedMigrationError
+from syzygy_like.journal import (
+    Journal,
+    Resumed,
+    UnfinishedMigrationError,
+    name_before,
+)
 from syzygy_like.recording import Recording
 
 
@@ -48,7 +53,8 @@ class Stepper:
             is_planned = (*entry.key, entry.backwards) in planned
             is_left = not is_planned and (entry.backwards or backwards)
             if is_left and entry.key in nodes:
-                raise UnfinishedMigrationError(entry.key, entry.backwards)
+                before = name_before(nodes[entry.key])
+                raise UnfinishedMigrationError(entry.key, entry.backwards, before)
 
     def apply(self, migration: Migration, state: ProjectState) -> ProjectState:
         """Apply a migration, or what is left of it; return the state after it."""

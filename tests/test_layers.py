@@ -76,6 +76,7 @@ ADAPTERS = (
     "carrying",
     "runs",
     "itineraries",
+    "waypoints",
     "stepping",
     "rollback",
     "scheduling",

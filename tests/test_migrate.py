@@ -296,7 +296,7 @@ def test_going_back_over_what_fits_no_stage_is_blocked(shop, database):
         shop, "migrate", "shop", "0001", "--pre-deploy", database=database
     )
     assert "shop.0003_no_id is needed before the deploy" in message
-    assert "unapply it while nothing is served" in message
+    assert "go back to shop 0002_cost while nothing is served" in message
 
 
 def test_zero_takes_the_tables_after_the_deploy(swap, database):

@@ -179,6 +179,7 @@ def test_what_is_half_unapplied_is_not_left_behind(shop, database):
     shop.write("shop", "0004", add("more"))
     message = refused(shop, "migrate", database=database)
     assert message.startswith("shop.0003 was being unapplied when an earlier run was")
+    assert "End that first: migrate shop 0002." in message
     output = shop.migrate("shop", "0002", database=database)
     assert "Going on with shop.0003: an earlier run ended with 1 of 4" in output
     assert JOURNAL not in tables(database)

@@ -77,7 +77,18 @@ def conflict(error: DeployUnderWayError) -> str:
     subject = f"{'.'.join(key)} cannot be applied. " if key else ""
     if conflict is Conflict.INCOMPLETE and key:
         subject = f"{'.'.join(key)} is not applied. "
-    return subject + CONFLICTS[conflict]
+    return subject + CONFLICTS[conflict] + _held(error.until)
+
+
+def _held(until: datetime.datetime | None) -> str:
+    """Say what to do about a deploy whose end is held, if it is."""
+    if until is None:
+        return ""
+    return (
+        f"\nSome of it is held until {date(until)}, by its stage_delay. Wait for that, "
+        "or finish it now, with the version that is served: migrate, without a stage, "
+        "waits for no delay."
+    )
 
 
 def foreign(error: DeployUnderWayError) -> str:

@@ -14,7 +14,7 @@ from syzygy_like.explain import Explanation
 from syzygy_like.messages.deploys import date, obstacle
 from syzygy_like.messages.fixes import fix
 from syzygy_like.messages.problems import NEW, OLD, sentences
-from syzygy_like.placements import Outcome, Placement, StagedPlan
+from syzygy_like.placements import Outcome, Placement, StagedPlan, Waypoint
 from syzygy_like.policies import is_third_party
 from syzygy_like.resolver import Resolution
 from syzygy_like.stages import StageSource
@@ -84,25 +84,59 @@ def age(since: datetime.datetime, now: datetime.datetime) -> str:
     return timesince(since, now).replace("\xa0", " ")
 
 
-def blocked(plan: StagedPlan, explain: Explain, under_way: bool = False) -> str:
-    """Say why a plan cannot be applied before the deploy, or join one under way."""
+def blocked(
+    plan: StagedPlan,
+    explain: Explain,
+    under_way: bool = False,
+    waypoint: Waypoint | None = None,
+) -> str:
+    """
+    Say why a plan cannot be applied before the deploy, or join one under way.
+
+    A way back is gone by a ``waypoint`` first, if there is any.
+    """
     parts = [
         "This deploy cannot be rolled out without failing queries: the new code needs "
         "what the code now serving does not bear. Nothing was applied."
     ]
     parts += [_blocked_migration(each, explain, under_way) for each in plan.blocked]
+    all_of_it = "migrate without a stage applies everything"
+    if any(each.step.backwards for each in plan.blocked):
+        parts.append(f"Fix: {_way_back(waypoint)}")
+        all_of_it = "the same without a stage unapplies everything"
     parts.append(
-        "Otherwise: --skip-blocked applies the rest (for development), and migrate "
-        "without a stage applies everything, with an interruption.\n"
+        "Otherwise: --skip-blocked applies the rest (for development), and "
+        f"{all_of_it}, with an interruption.\n"
         'See the page "Blocked plans" of the documentation.'
     )
     return "\n\n".join(parts)
+
+
+def _way_back(waypoint: Waypoint | None) -> str:
+    """Say how to get back to where a plan cannot lead at once."""
+    again = "Or undo it by a new migration: going forwards there are halves."
+    if waypoint is None:
+        return f"run the same without a stage, while nothing is served. {again}"
+    label = f"{waypoint.app_label} {waypoint.name or 'zero'}"
+    if waypoint.interrupts:
+        return (
+            f"go back to {label} while nothing is served: migrate {label}. Start the "
+            f"code that ends there, and run this again, from here. {again}"
+        )
+    return (
+        f"go back in turn, first to {label}: migrate {label} --pre-deploy, roll out "
+        f"the code that ends there, then migrate {label} --post-deploy. After that run "
+        "this again. All of it from here, for older code does not have these files."
+    )
 
 
 def _blocked_migration(placement: Placement, explain: Explain, under_way: bool) -> str:
     lines = [f"{name(placement)} is needed before the deploy:"]
     lines += [f"  {each}" for each in sentences(placement.needed, NEW)]
     if placement.waits_for:
+        if placement.step.backwards:
+            lines.append(f"but {_names(placement)} comes first, and has to wait.")
+            return "\n".join(lines)
         lines.append(f"but it depends on {_names(placement)}, which has to wait.")
         target = "" if under_way else f"{' '.join(placement.waits_for[-1])} "
         lines.append(
@@ -119,8 +153,8 @@ def _blocked_migration(placement: Placement, explain: Explain, under_way: bool) 
     else:
         lines.append(f"but its stage is {stage_and_source(placement.resolution)}.")
     if placement.step.backwards:
-        lines.append("\nFix: unapply it while nothing is served.")
-    elif is_third_party(placement.step.migration):
+        return "\n".join(lines)
+    if is_third_party(placement.step.migration):
         lines.append(
             "\nFix: upgrade the package while nothing is served, or say that you know "
             "better, with MIGRATION_STAGES_OVERRIDE = "

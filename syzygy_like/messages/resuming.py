@@ -41,6 +41,8 @@ def unfinished(error: UnfinishedMigrationError) -> str:
     way = f"migrate {app} {name}"
     if error.backwards:
         way = "migrate back to where it went"
+        if error.before:
+            way = f"migrate {app} {error.before}"
     return (
         f"{app}.{name} was being {begun} when an earlier run was cut off. End that "
         f"first: {way}. How far it is, the table {LEDGER} tells."
