@@ -13,7 +13,7 @@ from tests.images import Images, linger, lingering
 from tests.orders import ABORT, PK, POST, PRE, REQUIRED, add, execute, remove
 from tests.projects import columns
 
-LEFT_ALONE = "A deploy of another version is under way, and left alone: "
+LEFT_ALONE = "A deploy of another version is under way and left alone: "
 TEXT = models.CharField(max_length=9, default="x")
 WEEK = datetime.timedelta(days=7)
 # What an image is started with, and what asks whether it may be.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import time
 
 import pytest
-from django.db import connections, migrations
+from django.db import migrations
 
 from tests.databases import forget
 from tests.images import Images, linger, lingering
