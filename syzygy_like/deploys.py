@@ -22,7 +22,6 @@ from syzygy_like.compat import errors, incompatibilities
 from syzygy_like.conflicts import Fault, InvalidEntryError
 from syzygy_like.crossing import Crossing, Extent, NoHalvesError, Portion
 from syzygy_like.digests import changed, digest, effect, file_digest
-from syzygy_like.effects import Reader
 from syzygy_like.history import History, Key
 from syzygy_like.ledger import Ledger
 from syzygy_like.placements import Placement, StagedPlan
@@ -90,6 +89,12 @@ class Deploy:
         keys = dict.fromkeys(each.key for each in self.record.entries)
         return [key for key in keys if key not in nodes]
 
+    def unknown_of(self, number: int) -> list[Key]:
+        """Return the migrations of a release that this code has no files of."""
+        nodes = self.history.loader.graph.nodes
+        migrations = self.record.releases[number - 1].migrations
+        return [key for key in migrations if key not in nodes]
+
     def check(self) -> None:
         """Raise InvalidEntryError if an entry does not fit the files, or Django."""
         for entry in self.record.entries:
@@ -137,9 +142,11 @@ class Deploy:
             self._codes[number] = tracker.world.code
         return self._codes[number]
 
-    def reader(self, number: int) -> Reader:
-        """Return the reader by which the parts of a release are computed."""
-        return self.history.reader(self.record.releases[number - 1].basis)
+    def _turn(self, crossing: Crossing, record: Record, number: int) -> None:
+        """Have a crossing go on with a release of a record."""
+        release = record.releases[number - 1]
+        codes = self.codes(release.serving, number)
+        crossing.join(codes, self.history.reader(release.basis))
 
     def replay(self) -> tuple[Crossing, list[Leg]]:
         """
@@ -150,9 +157,7 @@ class Deploy:
         crossing = self.history.crossing(self.start())
         legs = []
         for entry in self.record.entries:
-            serving = self.record.releases[entry.release - 1].serving
-            codes = self.codes(serving, entry.release)
-            crossing.join(codes, self.reader(entry.release))
+            self._turn(crossing, self.record, entry.release)
             try:
                 made = leg(crossing, self.migration(entry.key), entry.part)
             except NoHalvesError as error:
@@ -193,9 +198,7 @@ class Deploy:
         release = record.releases[-1]
         keys = {(each.app_label, each.name) for each in pending}
         new = keys - record.members.keys()
-        begun = any(each.release == last for each in record.entries)
-        is_joining = bool(new) and self.first_missing(last) is None and begun
-        if not is_joining:
+        if not new or self.first_missing(last) is not None:
             return Joining(last, release.serving, release.basis)
         return Joining(last + 1, record.rolled_out, backends.basis())
 
@@ -291,9 +294,7 @@ class Deploy:
             if part is None:
                 continue
             number = record.members[key]
-            release = record.releases[number - 1]
-            codes = self.codes(release.serving, number)
-            crossing.join(codes, self.history.reader(release.basis))
+            self._turn(crossing, record, number)
             made = leg(crossing, self.migration(key), part)
             yield dataclasses.replace(made, release=number)
 

@@ -169,6 +169,12 @@ class Record:
         releases = (*self.releases[: number - 1], release, *self.releases[number:])
         return dataclasses.replace(self, releases=releases)
 
+    def without_release(self, number: int) -> Record:
+        """Return a record without a release, of which nothing is carried out."""
+        if not self.entries:
+            return self.without_deploy()
+        return dataclasses.replace(self, releases=self.releases[: number - 1])
+
     def without_deploy(self) -> Record:
         """Return a record in which no deploy is under way."""
         return Record(begun=self.begun)

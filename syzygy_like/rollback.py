@@ -85,7 +85,7 @@ class Rollback:
         deploy = Deploy(executor.history, executor.ledger)
         crossing, legs = deploy.replay()
         legs = [with_rows(each, crossing) for each in legs if each.place == leg.place]
-        executor.carry_out(Backwards(executor, deploy, legs))
+        executor.carry_out(Backwards(executor, deploy, legs, leg.release))
 
 
 def bare(state: ProjectState) -> ProjectState:

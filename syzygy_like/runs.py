@@ -66,20 +66,18 @@ class Run(abc.ABC):
             if carrier.is_in_one(leg.portion):
                 self.ledger.restore(state)
             elif entry is None and not carrier.wrote:
-                self._take_back(leg)
+                self._take_back(state[1])
             raise
 
     def _entry(self, leg: Leg) -> Entry | None:
         found = (each for each in self.ledger.record.entries if each.place == leg.place)
         return next(found, None)
 
-    def _take_back(self, leg: Leg) -> None:
+    def _take_back(self, record: Record) -> None:
         """Let a leg bind nobody of which nothing was carried out."""
-        entry = self._entry(leg)
         # What went wrong before is what is to be told.
         with contextlib.suppress(Error, ConcurrentRunError):
-            if entry is not None:
-                self.ledger.write(self.ledger.record.drop(entry))
+            self.ledger.write(record)
 
     def prepared(self) -> Record:
         """Return the record with what is to be known before anything is done."""
@@ -203,6 +201,16 @@ class Backwards(Run):
 
     backwards = True
 
+    def __init__(
+        self,
+        executor: MigrationExecutor,
+        deploy: Deploy,
+        legs: Sequence[Leg],
+        number: int = 1,
+    ):
+        super().__init__(executor, deploy, legs)
+        self.number = number
+
     def note(self, leg: Leg, number: int) -> None:
         entry = self._noted(leg, number)
         record = self.ledger.record
@@ -214,8 +222,7 @@ class Backwards(Run):
 
     def finish(self) -> None:
         record = self.ledger.record
-        numbers = [each.release for each in record.entries]
-        releases = record.releases[: max(numbers, default=0)]
-        record = dataclasses.replace(record, releases=releases)
-        self.ledger.write(record if releases else record.without_deploy())
+        if all(each.release < self.number for each in record.entries):
+            record = record.without_release(self.number)
+            self.ledger.write(record)
         self.ledger.close()

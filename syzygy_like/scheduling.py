@@ -133,7 +133,7 @@ class Scheduler:
         )
 
     def _precede(self, found: StagedPlan, joining: Joining) -> list[Leg]:
-        """Return what is new before a roll-out. Raises NoHalvesError if it never ends."""
+        """Return what is new before a roll-out. Raises NoHalvesError."""
         parts = [
             (each.step.migration, each.extent if each.is_ready else None)
             for each in found.placements
@@ -248,17 +248,22 @@ class Scheduler:
         """
         Return the newest release that a post-deploy is about.
 
-        Raises DeployUnderWayError where something that precedes its roll-out is missing.
+        Raises DeployUnderWayError where something is missing before its roll-out.
         """
         record = self.deploy.record
         begun = {each.release for each in record.entries}
         number = len(record.releases)
-        while number > 1 and number not in begun and self.deploy.first_missing(number):
+        while number > 1 and number not in begun and not self._is_prepared(number):
             number -= 1
         missing = self.deploy.first_missing(number)
         if missing is not None and record.rolled_out < number:
             raise DeployUnderWayError(Conflict.INCOMPLETE, missing)
         return number
+
+    def _is_prepared(self, number: int) -> bool:
+        """Tell whether all of a release is carried out that precedes its roll-out."""
+        is_complete = self.deploy.first_missing(number) is None
+        return is_complete and not self.deploy.unknown_of(number)
 
     def _precedes(self, leg: Leg) -> bool:
         """Tell whether what was begun precedes a roll-out."""
@@ -298,7 +303,9 @@ class Scheduler:
         if not whole:
             raise DeployUnderWayError(Conflict.TARGETS)
         record = self.deploy.record
-        number = max(each.release for each in record.entries)
+        number = len(record.releases)
+        if unknown := self.deploy.unknown_of(number):
+            raise DeployUnderWayError(Conflict.FOREIGN, unknown[0])
         if record.rolled_out >= number:
             raise DeployUnderWayError(Conflict.FINISHING)
         is_complete = self.deploy.first_missing(number) is None
@@ -311,7 +318,8 @@ class Scheduler:
             refuse_to_lose(self._alias, each.after, each.before, crossing, again=True)
         if is_complete:
             staging.consent([each for each in legs if each.makes])
-        return Itinerary([Backwards(self.executor, self.deploy, legs[::-1])])
+        run = Backwards(self.executor, self.deploy, legs[::-1], number)
+        return Itinerary([run])
 
     def _cut(self, plan: Plan, staging: Staging) -> Itinerary:
         """Return what is left to Django, cut to the stage."""

@@ -21,7 +21,17 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from syzygy_like.ledger import Ledger
 from tests.databases import forget
-from tests.orders import ABORT, ORDER, POST, PRE, Crash, Crashing, backdate, unapplied
+from tests.orders import (
+    ABORT,
+    ORDER,
+    PK,
+    POST,
+    PRE,
+    Crash,
+    Crashing,
+    backdate,
+    unapplied,
+)
 from tests.projects import Project, physical
 
 WEEK = datetime.timedelta(days=7)
@@ -134,12 +144,13 @@ class Life:
         """Run migrate from an image."""
         return self.versions[number].project.migrate(*arguments, database=self.alias)
 
-    def attempt(self, number: int, *arguments: str) -> tuple[int, str]:
+    def attempt(self, image: int | Version, *arguments: str) -> tuple[int, str]:
         """Run migrate from an image; return its exit code and what it says."""
+        version = self.versions[image] if isinstance(image, int) else image
         out = io.StringIO()
         options = {"allow_loss": True} if ABORT in arguments else {}
         code = 0
-        with self.versions[number].project.active():
+        with version.project.active():
             try:
                 call_command(
                     "migrate", *arguments, database=self.alias, stdout=out, **options
@@ -149,7 +160,8 @@ class Life:
                 out.write(str(error))
             except SystemExit as exit:
                 code = int(exit.code or 0)
-        self.log.append(f"v{number} {' '.join(arguments) or 'plain'} -> {code}")
+        name = f"v{image}" if isinstance(image, int) else "hotfix"
+        self.log.append(f"{name} {' '.join(arguments) or 'plain'} -> {code}")
         return code, out.getvalue()
 
     def kill(self, number: int, statement: int, *arguments: str) -> bool:
@@ -171,6 +183,11 @@ class Life:
         What it says with --plan is what it does.
         """
         planned, plan = self.attempt(number, *arguments, "--plan")
+        checked, _ = (
+            self.attempt(number, *arguments, "--check")
+            if not set(arguments) & {ABORT}
+            else (planned, "")
+        )
         before = self.state()
         code, out = self.attempt(number, *arguments)
         done = APPLYING.findall(out)
@@ -178,8 +195,12 @@ class Life:
         told = f"{self.story()}\n{plan}\n---\n{out}"
         if "rows have no value" not in out:
             assert (planned != 0) == (code != 0), told
+        if planned != 0:
+            assert checked != 0, told
         if code == 0:
             assert done == expected, told
+            is_told = PRE in arguments or ABORT in arguments
+            assert is_told or (checked != 0) == bool(done), told
         elif "failed" not in out:
             assert self.state() == before, told
         return code, out
@@ -232,6 +253,21 @@ class Life:
         except DatabaseError as error:
             raise AssertionError(f"v{number}: {error}\n{self.story()}") from error
 
+    def assert_hotfix_is_told(self) -> None:
+        """Assert that a version with a migration of its own is told what it can do."""
+        serving = self.versions[max(self.serving)]
+        folder = self.folder / "hotfix"
+        shutil.rmtree(folder, ignore_errors=True)
+        hotfix = Version(serving.number, folder, serving)
+        hotfix.project.write("blog", "0001", migrations.CreateModel("Post", [PK]))
+        before = self.state()
+        for arguments in ([PRE], [POST], []):
+            for look in ("--plan", "--check"):
+                _, out = self.attempt(hotfix, *arguments, look)
+                is_refused = "cannot be applied" in out
+                assert not is_refused or "migrate --post-deploy" in out, self.story()
+        assert self.state() == before, self.story()
+
     def story(self) -> str:
         """Return what has happened, for people."""
         lines = [*self.log, f"serving {self.serving}", str(self.record)]
@@ -239,7 +275,7 @@ class Life:
 
     def finish(self) -> None:
         """
-        Roll out the newest version and finish it; the end is that of a straight migrate.
+        Roll out the newest version and finish it, as a straight migrate would end.
 
         Whoever follows what is said gets there within three commands.
         """
@@ -270,7 +306,7 @@ class Life:
 
         So it is advised for what cannot be rolled out as it is written.
         """
-        code, out = self.run(number)
+        code, _ = self.run(number)
         self.serving = {number}
         return code == 0
 
@@ -287,7 +323,8 @@ class Life:
             advised = next(
                 (each for each in (POST, PRE) if f"migrate {each}" in out), None
             )
-            assert advised and advised not in arguments, f"{self.story()}\n{out}"
+            assert advised, f"{self.story()}\n{out}"
+            assert advised not in arguments, f"{self.story()}\n{out}"
             code, more = self.run(number, advised)
             told.append(more)
             self.check()

@@ -27,6 +27,7 @@ ACTIONS = [
     "killed_abort",
     "time",
     "old_image",
+    "hotfix",
 ]
 
 
@@ -76,7 +77,7 @@ class Walk:
         return number
 
     def pre_deploy(self):
-        """Prepare the next version; where it cannot join, finish the one that serves."""
+        """Prepare the next version; if it cannot join, finish the one that serves."""
         if not self.is_steady:
             return
         number = self.next
@@ -137,6 +138,9 @@ class Walk:
         if self.is_steady and self.life.prepared <= self.life.current:
             statement = self.draw(range(13))
             self.life.kill(self.life.current, statement, POST)
+            # Where one release makes a rule and takes it back, it holds in between.
+            code, out = self.life.run(self.life.current, POST)
+            self.refused(code, out)
 
     def plain(self):
         """Migrate without a stage, as somebody does who knows of none."""
@@ -168,6 +172,9 @@ class Walk:
         for arguments in ([PRE, "--check"], [PRE], [PRE, "--plan"]):
             code, out = self.life.attempt(number, *arguments)
             assert code == 0, f"{self.life.story()}\n{out}"
+
+    def hotfix(self):
+        self.life.assert_hotfix_is_told()
 
     def refused(self, code, out):
         """Assert that what is refused has a way out that is not what was refused."""

@@ -32,7 +32,8 @@ def plan_pre_deploy(
     code being rolled out needs, and cannot have yet, is blocked. ``embark`` returns
     a crossing at the start; without one nothing is taken in halves, nor before what
     it comes after. If a deploy is under way, ``start`` is where all that is begun
-    leads, the crossing has come as far as the database, and what is ``kept`` stays deferred.
+    leads, the crossing has come as far as the database, and what is ``kept`` stays
+    deferred.
     """
     halved: set[Key] = set()
     while True:
