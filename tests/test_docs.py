@@ -53,7 +53,8 @@ from syzygy_like.conflicts import (
 )
 from syzygy_like.crossing import Extent
 from syzygy_like.ledger import ConcurrentRunError
-from syzygy_like.messages import deploys
+from syzygy_like.locking import PooledError, Unlocked
+from syzygy_like.messages import deploys, production
 from syzygy_like.record import (
     PARTS,
     Begun,
@@ -649,6 +650,8 @@ def test_what_several_releases_at_once_are_told():
     foreign = DeployUnderWayError(Conflict.FOREIGN, sku, ("shop", "0002_hotfix"))
     in_the_way = deploys.in_the_way([held(*quantity)], {sku: None})
     delayed = deploys.in_the_way([held(*quantity)], {sku: when})
+    pooled = PooledError("default")
+    unlocked = Unlocked("default", pooled)
     messages = {
         "several-releases": [
             *deploys.remarks([sku], []),
@@ -658,6 +661,7 @@ def test_what_several_releases_at_once_are_told():
             delayed.partition("\n")[2],
         ],
         "abort-deploy": [deploys.going(made), deploys.QUESTION, deploys.would_go(made)],
+        "one-at-a-time": [production.failed(pooled), production.told(unlocked)],
     }
     for name, texts in messages.items():
         page = " ".join(TEXTS[DOCS / "how-to" / f"{name}.rst"].split())
