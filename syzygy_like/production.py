@@ -172,10 +172,16 @@ class Production(Guard):
                     lock = one_at_a_time(self.alias, wait, self.tell)
                     hold = stack.enter_context(lock)
             except (PooledError, LockFileError) as error:
-                if self.stage is not Stage.ANY or self.options["abort_deploy"]:
+                if self.stage is not Stage.ANY or self._asks_for_lock:
                     raise
                 self.tell(Unlocked(self.alias, error))
             yield hold
+
+    @property
+    def _asks_for_lock(self) -> bool:
+        """Whether a run without a stage is not to go on without the lock."""
+        asked = ("abort_deploy", "migration_lock", "migration_lock_wait")
+        return any(self.options.get(each) for each in asked)
 
     def tell(self, event: Any) -> None:
         """Print what happens, where people want to know."""

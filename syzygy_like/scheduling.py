@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db.migrations import Migration
@@ -13,22 +13,20 @@ from django.db.migrations.executor import MigrationExecutor
 from syzygy_like import policies
 from syzygy_like.conflicts import Conflict, DeployUnderWayError
 from syzygy_like.crossing import Crossing, Extent, NoHalvesError
-from syzygy_like.delays import held_migrations, waits_since
+from syzygy_like.cutting import already_there, cut_to_stage
+from syzygy_like.delays import held_migrations
 from syzygy_like.deploys import Deploy, Joining
 from syzygy_like.effects import Step
 from syzygy_like.history import History, Key
 from syzygy_like.itineraries import Itinerary, Plan, Staging, is_backwards
 from syzygy_like.legs import Leg, outward
-from syzygy_like.placements import Outcome, Placement, StagedPlan, Waypoint
-from syzygy_like.planner import plan_post_deploy, plan_pre_deploy
-from syzygy_like.planner.placing import Parents
+from syzygy_like.placements import Outcome, Placement, StagedPlan
+from syzygy_like.planner import plan_pre_deploy
 from syzygy_like.record import Entry
 from syzygy_like.resolver import Policy, Resolution, explicit
 from syzygy_like.rows import refuse_to_lose, with_rows
 from syzygy_like.runs import Backwards, Homeward, Outward, Run
 from syzygy_like.stages import Stage, StageSource
-from syzygy_like.tracking import World
-from syzygy_like.waypoints import waypoint
 
 
 class Scheduler:
@@ -107,7 +105,7 @@ class Scheduler:
     def _out(self, plan: Plan, staging: Staging) -> Itinerary:
         """Return what precedes a roll-out."""
         pending = [migration for migration, _ in plan]
-        there = self._already_there(pending, staging)
+        there = already_there(self.executor, pending, staging)
         policy = policies.current(staging.bridge)
         joining = self.deploy.joining(pending)
         found = self.deploy.places(pending, policy, joining, there)
@@ -335,7 +333,7 @@ class Scheduler:
         for each in legs:
             refuse_to_lose(self._alias, each.after, each.before, crossing, again=True)
         if is_complete:
-            staging.consent([each for each in legs if each.makes])
+            staging.consent(legs)
         run = Backwards(self.executor, self.deploy, legs[::-1], number)
         return Itinerary([run])
 
@@ -347,73 +345,7 @@ class Scheduler:
         runs: list[Run] = [Homeward(self.executor, self.deploy, [])] if empty else []
         if staging.stage is Stage.ANY:
             return Itinerary(runs, plan)
-        found = self._staged(plan, staging)
+        found = cut_to_stage(self.executor, self.history, plan, staging)
         backwards = bool(plan) and is_backwards(plan)
         rest = [(each.step.migration, backwards) for each in staging.accept()]
         return Itinerary(runs, rest, found.placements)
-
-    def _staged(self, plan: Plan, staging: Staging) -> StagedPlan:
-        """Return the places of migrations while no deploy is under way."""
-        staging.plan = StagedPlan()
-        if not plan:
-            return staging.plan
-        backwards = is_backwards(plan)
-        migrations = [migration for migration, _ in plan]
-        there = [] if backwards else self._already_there(migrations, staging)
-        tracker = self.history.at([*self.history.applied, *there])
-        start = tracker.world
-        if backwards:
-            steps = self.history.backwards(migrations)
-        else:
-            steps = self.history.forwards(tracker, migrations, there)
-        parents = self.history.edges(migrations, backwards)
-        policy = policies.current(staging.bridge)
-        if staging.stage is Stage.PRE_DEPLOY:
-            staging.plan = plan_pre_deploy(steps, start, parents, policy)
-            if backwards and staging.plan.blocked:
-                staging.waypoint = self._waypoint(steps, start, parents, policy)
-            return staging.plan
-        if backwards:
-            staging.plan = plan_post_deploy(steps, start, parents, policy)
-            return staging.plan
-        held = held_migrations(self.executor.loader, migrations)
-        plan_ = plan_post_deploy(steps, start, parents, policy, held)
-        again = held_migrations(self.executor.loader, migrations, self._since(plan_))
-        if again.keys() != held.keys():
-            plan_ = plan_post_deploy(steps, start, parents, policy, again)
-        staging.plan = plan_
-        return staging.plan
-
-    def _since(self, plan: StagedPlan) -> dict[Key, datetime.datetime]:
-        """Return since when migrations wait only for what is held and follows them."""
-        waits = [
-            each.key
-            for each in plan.deferred
-            if each.until is None and not each.waits_for
-        ]
-        moments = {key: waits_since(self.executor.loader, key) for key in waits}
-        return {key: each for key, each in moments.items() if each is not None}
-
-    def _waypoint(
-        self, steps: Sequence[Step], start: World, parents: Parents, policy: Policy
-    ) -> Waypoint | None:
-        """Return where to go back to first."""
-
-        def is_blocked(keys: Collection[Key]) -> bool:
-            part = [each for each in steps if each.key in keys]
-            return bool(plan_pre_deploy(part, start, parents, policy).blocked)
-
-        graph, keys = self.executor.loader.graph, [each.key for each in steps]
-        return waypoint(graph, self.history.applied, keys, is_blocked)
-
-    def _already_there(
-        self, migrations: Collection[Migration], staging: Staging
-    ) -> list[Key]:
-        """Return the migrations that --fake-initial would find applied."""
-        if not staging.fake_initial:
-            return []
-        return [
-            (each.app_label, each.name)
-            for each in migrations
-            if self.executor.detect_soft_applied(None, each)[0]
-        ]

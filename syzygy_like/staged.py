@@ -33,6 +33,7 @@ from syzygy_like.placements import Placement, StagedPlan, Waypoint
 from syzygy_like.previews import statements
 from syzygy_like.record import InvalidRecordError
 from syzygy_like.resolver import InvalidStageError
+from syzygy_like.rollback import refuse_irreversible
 from syzygy_like.rows import LostRowsError
 from syzygy_like.stages import Stage
 
@@ -191,6 +192,8 @@ class StagedMigrate:
         made = [name for leg in legs for name in leg.makes]
         if not made or self.options["plan"] or self.options.get("allow_loss"):
             return
+        for leg in legs:  # or the answer would be for nothing
+            refuse_irreversible(leg.portion)
         if not self.options["interactive"]:
             raise CommandError(deploys.would_go(made))
         self.command.stdout.write(deploys.going(made), self.command.style.WARNING)

@@ -79,6 +79,7 @@ ADAPTERS = (
     "waypoints",
     "stepping",
     "rollback",
+    "cutting",
     "scheduling",
     "executor",
     "previews",
