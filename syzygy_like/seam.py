@@ -49,6 +49,11 @@ class Replacement:
             self._leave()
             self._current.reset(token)
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether a factory stands in for the global, in this thread."""
+        return self._current.get() is not None
+
     def _make(self, *args: Any, **kwargs: Any) -> Any:
         return (self._current.get() or self._original)(*args, **kwargs)
 
@@ -75,6 +80,11 @@ def executor(command: Any, factory: Factory) -> contextlib.AbstractContextManage
     if hasattr(migrate.Command, "executor_class"):
         return _attribute(command, factory)
     return EXECUTOR.by(factory)
+
+
+def has_executor(command: Any) -> bool:
+    """Tell whether the executor of a migrate command is made by a factory already."""
+    return EXECUTOR.is_replaced or "executor_class" in vars(command)
 
 
 def writer(factory: Factory) -> contextlib.AbstractContextManager[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.management import CommandError
 from django.db import connections
 from hypothesis import event, given, note
 from hypothesis import strategies as st
@@ -80,6 +81,10 @@ def test_old_and_new_code_run_in_between(databases, database):
             return
         old, new = crossing.history.start, crossing.history.end
         start = crossing.begin(with_rows)
+        try:
+            plan = crossing.migrate("--pre-deploy", "--plan", "-v2")
+        except CommandError:
+            plan = ""
         if crossing.is_refused() or not crossing.is_under_way:
             return
         of_old = failures(old, database, start, alone, together)
@@ -89,6 +94,8 @@ def test_old_and_new_code_run_in_between(databases, database):
         crossing.migrate("--post-deploy")
         of_new |= failures(new, database, start, together)
         assert difference(crossing.shape(), end[0]) == ""
+        if "[protected-delete]" in plan:  # which is what it says
+            of_old = {k: v for k, v in of_old.items() if not k[1].startswith("DELETE")}
         # What fails at home, too, is nobody's fault.
         if of_old:
             crossing.begin(with_rows)

@@ -22,6 +22,7 @@ from syzygy_like.conflicts import Conflict, DeployUnderWayError
 from syzygy_like.executor import StagedExecutor
 from syzygy_like.guard import Guard
 from syzygy_like.history import full_plan
+from syzygy_like.record import Record
 from tests.projects import applied, migration, physical
 from tests.releases import releases
 
@@ -130,7 +131,7 @@ class Staging:
     """Applies what is ready, whatever is blocked."""
 
     guard = Guard()
-    aborts = fakes = fake_initial = prunes = targeted = False
+    aborts = fakes = fake_initial = prunes = targeted = is_looking = False
     bridge = None
 
     def __init__(self, stage):
@@ -173,8 +174,10 @@ def start(alias, disk, data):
     """Record some first migrations, among them parts of a squash."""
     recorder = MigrationRecorder(connections[alias])
     recorder.ensure_schema()
-    if ledger.is_there(alias):  # of an example before this one
-        ledger.Ledger(connections[alias]).close()
+    kept = ledger.Ledger(connections[alias])
+    if kept.is_there:  # of an example before this one
+        kept.write(Record())
+        kept.close()
     recorder.flush()
     loader = MemoryLoader(None, disk, replace_migrations=False)
     plan = [key for key in full_plan(loader.graph) if not loader.disk[key].replaces]

@@ -13,6 +13,7 @@ from django.db.models.options import normalize_together
 
 from syzygy_like.bridge.places import Place, together_name
 from syzygy_like.schema import ModelKey
+from syzygy_like.schema.names import targets
 from syzygy_like.schema.types import Field
 
 # An app, a model (app label and name) or a field (of a model, by name).
@@ -92,7 +93,17 @@ class Draft:
             model = self._model(key)
             if model is not None:
                 state.models[key] = model
+        self._keep_targets(state)
         return state
+
+    def _keep_targets(self, state: ProjectState) -> None:
+        """Keep models without tables, such as proxies, while a field refers to them."""
+        queue = list(state.models.values())
+        for model in queue:
+            for key in targets(model):
+                if key not in state.models and key in self.old.models:
+                    state.models[key] = self.old.models[key]
+                    queue.append(state.models[key])
 
     def _model(self, key: ModelKey) -> ModelState | None:
         old, new = self.old.models.get(key), self.new.models.get(key)

@@ -62,7 +62,9 @@ class Command(migrate.Command):
         only_looks = any(options[each] for each in ("plan", "check_unapplied", "prune"))
         with contextlib.ExitStack() as stack:
             stack.enter_context(consoles.using(self, options["verbosity"]))
-            if conf.guards_plain() and not only_looks:
+            # Whoever has put an executor there looks after the run himself.
+            is_own = seam.has_executor(self)
+            if conf.guards_plain() and not (only_looks or is_own):
                 factory = looking(self.executor_class)
                 stack.enter_context(seam.executor(self, factory))
             try:
