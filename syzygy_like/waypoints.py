@@ -20,9 +20,9 @@ def waypoint(
     """
     Return the farthest stop that a single deploy gets to, None if there is no stop.
 
-    ``keys`` are all that is to be unapplied, and a stop is short of that. ``is_blocked``
-    tells of what goes until then whether that cannot go without failing queries. Where
-    it is so of every stop, the nearest is returned.
+    ``keys`` are all that is to be unapplied, and a stop is short of that. What goes
+    until then is blocked if it cannot go without failing queries. Where it is for every
+    stop, the nearest is returned.
     """
     stops = sorted(_stops(graph, applied, keys), key=lambda stop: -len(stop[1]))
     for (app_label, name), gone in stops:
