@@ -59,6 +59,16 @@ def basis() -> Basis:
     }
 
 
+def is_basis(basis: Basis) -> bool:
+    """Tell whether there is all in a basis that is computed with."""
+    try:
+        if is_computable(basis):
+            omission(basis)
+    except (KeyError, TypeError, ValueError):
+        return False
+    return True
+
+
 def is_computable(basis: Basis) -> bool:
     """Tell whether this Django can do what the one of a basis could."""
     return _series(basis) <= django.VERSION[:2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Collection, Mapping
 
+from django.conf import settings
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
@@ -19,6 +20,15 @@ class InvalidDelayError(Exception):
         super().__init__(migration, value)
         self.migration = migration
         self.value = value
+
+
+def moment(text: str) -> datetime.datetime:
+    """Return a moment in ISO 8601 as the settings keep time: with a zone or without."""
+    found = datetime.datetime.fromisoformat(text)
+    if timezone.is_aware(found) == settings.USE_TZ:
+        return found
+    make = timezone.make_aware if settings.USE_TZ else timezone.make_naive
+    return make(found)
 
 
 def stage_delay(migration: Migration) -> datetime.timedelta | None:

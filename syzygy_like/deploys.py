@@ -13,6 +13,7 @@ from syzygy_like import backends
 from syzygy_like.compat import errors, incompatibilities
 from syzygy_like.conflicts import Fault, InvalidEntryError
 from syzygy_like.crossing import Crossing, Extent, NoHalvesError, Portion
+from syzygy_like.delays import moment
 from syzygy_like.digests import digest, file_digest
 from syzygy_like.history import History, Key
 from syzygy_like.ledger import Ledger
@@ -296,8 +297,7 @@ class Deploy:
     @property
     def changed(self) -> datetime.datetime:
         """When something was carried out last."""
-        moments = (each.since for each in self.record.entries)
-        return max(map(datetime.datetime.fromisoformat, moments))
+        return max(moment(each.since) for each in self.record.entries)
 
     def is_over(self, key: Key) -> bool:
         """Tell whether all of a migration is carried out, recorded or not."""

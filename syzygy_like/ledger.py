@@ -12,7 +12,8 @@ from typing import Any
 from django.db import DatabaseError, IntegrityError, models, transaction
 from django.utils.timezone import now
 
-from syzygy_like.record import Record, dumps, loads
+from syzygy_like import backends
+from syzygy_like.record import InvalidRecordError, Record, dumps, loads
 from syzygy_like.tables import LEDGER, Table, meta
 
 # There is one row.
@@ -72,12 +73,21 @@ class Ledger:
 
     @property
     def record(self) -> Record:
-        """The record as this run knows it."""
+        """The record as this run knows it. Raises InvalidRecordError."""
         if self._record is None:
-            row = self.table.rows.filter(pk=ROW).first() if self.is_there else None
-            self._record = loads(row.record) if row else Record()
+            row = self._row() if self.is_there else None
+            self._record = _read(row.record) if row else Record()
             self._version = row.version if row else ""
         return self._record
+
+    def _row(self) -> Any:
+        """Return the row, None if there is none. Raises InvalidRecordError."""
+        try:
+            return self.table.rows.filter(pk=ROW).first()
+        except DatabaseError as error:
+            if self.table.has_columns:
+                raise
+            raise InvalidRecordError("it has other columns") from error
 
     def open(self) -> None:
         """Make the table if there is none; this cannot be done in a transaction."""
@@ -139,3 +149,11 @@ class Ledger:
         # Another run may be faster, or at work: an empty table does no harm.
         with contextlib.suppress(DatabaseError):
             self.table.drop_if_empty()
+
+
+def _read(text: str) -> Record:
+    """Return the record of a text. Raises InvalidRecordError if it has none."""
+    record = loads(text)
+    if not all(backends.is_basis(each.basis) for each in record.releases):
+        raise InvalidRecordError("the basis of a release lacks something")
+    return record

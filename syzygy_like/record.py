@@ -9,6 +9,7 @@ has by now follows from the list and the files.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +26,8 @@ WORDS = {
     None: "nothing",
 }
 PARTS = {word: part for part, word in WORDS.items()}
+# What can be carried out of one migration.
+SEQUENCES = ([Extent.WHOLE], [Extent.FIRST], [Extent.FIRST, Extent.SECOND])
 
 
 class InvalidRecordError(Exception):
@@ -220,23 +223,37 @@ def _record(document: Any) -> Record:
     record = Record(
         tuple(_release(each) for each in document["releases"]),
         tuple(_entry_of(dict(each)) for each in document["done"]),
-        int(document["rolled_out"]),
-        tuple(
-            Begun(**{**each, "key": _key(each["key"])}) for each in document["begun"]
-        ),
+        _number(document["rolled_out"]),
+        tuple(_begun(dict(each)) for each in document["begun"]),
     )
-    members = record.members
-    for entry in record.entries:
-        if members.get(entry.key) is None or entry.release > len(record.releases):
-            raise ValueError(f"{_name(entry.key)} is of no release")
+    _validate(record)
     return record
+
+
+def _validate(record: Record) -> None:
+    """Raise ValueError if the parts of a record do not fit each other."""
+    count = len(record.releases)
+    if not 0 <= record.rolled_out <= count:
+        raise ValueError(f"there is no release {record.rolled_out}")
+    for number, release in enumerate(record.releases, start=1):
+        if not 0 <= release.serving < number:
+            raise ValueError(f"release {release.serving} cannot serve before {number}")
+    members, parts = record.members, dict[Key, list[Extent]]()
+    for entry in record.entries:
+        if entry.key not in members or not 0 < entry.release <= count:
+            raise ValueError(f"{_name(entry.key)} is of no release")
+        parts.setdefault(entry.key, []).append(entry.part)
+    for key, found in parts.items():
+        if found not in SEQUENCES:
+            words = ", ".join(WORDS[each] for each in found)
+            raise ValueError(f"{_name(key)} cannot have these parts: {words}")
 
 
 def _release(document: Any) -> Release:
     migrations = {
         _key(name): _part(word) for name, word in document["migrations"].items()
     }
-    return Release(migrations, int(document["serving"]), dict(document["basis"]))
+    return Release(migrations, _number(document["serving"]), dict(document["basis"]))
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
@@ -248,14 +265,40 @@ def _entry_of(fields: dict[str, Any]) -> Entry:
     part = _part(fields.pop("part"))
     if part is None:
         raise ValueError("nothing of a migration cannot be done")
-    fields["key"] = _key(fields["key"])
-    if not isinstance(fields["operations"], (int, type(None))):
-        raise TypeError("a number of operations is no number")
-    return Entry(part=part, **fields)
+    datetime.datetime.fromisoformat(fields["since"])
+    entry = Entry(part=part, **{**fields, "key": _key(fields["key"])})
+    if entry.operations is not None:
+        _number(entry.operations)
+    _number(entry.release)
+    _texts(entry.file, entry.digest, entry.effect)
+    return entry
+
+
+def _begun(fields: dict[str, Any]) -> Begun:
+    begun = Begun(**{**fields, "key": _key(fields["key"])})
+    if not isinstance(begun.backwards, bool):
+        raise TypeError(f"{begun.backwards!r} is neither true nor false")
+    _number(begun.operations)
+    _texts(begun.file, begun.digest)
+    return begun
+
+
+def _number(value: Any) -> int:
+    """Return a value. Raises TypeError if it counts nothing."""
+    if type(value) is not int or value < 0:
+        raise TypeError(f"{value!r} is no number of anything")
+    return value
+
+
+def _texts(*values: Any) -> None:
+    """Raise TypeError if a value is no text."""
+    for value in values:
+        if not isinstance(value, str):
+            raise TypeError(f"{value!r} is no text")
 
 
 def _part(word: Any) -> Extent | None:
-    if word not in PARTS:
+    if not isinstance(word, str) or word not in PARTS:
         raise ValueError(f"{word!r} is no part of a migration")
     return PARTS[word]
 
@@ -264,8 +307,8 @@ def _name(key: Key) -> str:
     return ".".join(key)
 
 
-def _key(name: str) -> Key:
-    app_label, dot, rest = name.partition(".")
-    if not dot:
+def _key(name: Any) -> Key:
+    app_label, _, rest = str(name).partition(".")
+    if not (app_label and rest):
         raise ValueError(f"{name!r} is no migration")
     return app_label, rest

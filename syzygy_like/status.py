@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.db import connections
@@ -16,10 +16,11 @@ from syzygy_like.conf.validity import InvalidSettingError
 from syzygy_like.conflicts import InvalidEntryError
 from syzygy_like.crossing import Extent as Part
 from syzygy_like.databases import Database
-from syzygy_like.delays import InvalidDelayError, waits_since
+from syzygy_like.delays import InvalidDelayError, moment, waits_since
 from syzygy_like.deploys import Deploy
 from syzygy_like.history import BrokenMigrationError, History, Key
 from syzygy_like.ledger import Ledger
+from syzygy_like.messages import deploys as messages
 from syzygy_like.messages.plans import age
 from syzygy_like.record import Entry, InvalidRecordError, Record
 from syzygy_like.resolver import InvalidStageError, Policy, Resolution, resolve
@@ -49,6 +50,10 @@ class Status:
     While a deploy is under way more may be carried out than Django has recorded: which
     ``part`` of a migration, its ``progress`` and ``since`` when. ``ahead_of`` are the
     migrations that this one depends on and that are to follow.
+
+    Of one that has begun, in a deploy or outside of one, ``operations`` is how many are
+    applied. It may go ``backwards``. There may be no ``has_file`` of what another
+    version of the code has begun.
     """
 
     app: str
@@ -62,15 +67,22 @@ class Status:
     progress: str = ""
     since: datetime.datetime | None = None
     ahead_of: tuple[str, ...] = ()
+    operations: int | None = None
+    backwards: bool = False
+    has_file: bool = True
 
     @property
     def text(self) -> str:
-        """The status of what is not applied, for people."""
-        parts = self._carried_out() if self.part else self._pending()
-        return ", ".join(parts)
+        """The status of what is not applied, or not wholly, for people."""
+        if self.part:
+            return ", ".join(self._carried_out())
+        return "" if self.applied else ", ".join(self._pending())
 
     def _carried_out(self) -> list[str]:
         whole = self.part == Part.WHOLE.value
+        if self.since is None:  # it is of no deploy
+            begun = "unapplying begun" if self.backwards else BEGUN
+            return [begun, f"operations applied: {self.operations}"]
         done = self.progress if whole else f"{self.part} {self.progress}"
         # Of what is wholly applied it is the other migrations that matter.
         since = "" if whole and self.progress == APPLIED else f" {date(self.since)}"
@@ -105,7 +117,7 @@ def statuses(loader: MigrationLoader, alias: str) -> dict[Key, Status]:
         record = loader.applied_migrations.get(key)
         if record is not None:
             applied = getattr(record, "applied", True)
-            found[key] = Status(*key, applied=applied)
+            found[key] = Status(*key, applied=applied, **_begun(key, done))
             continue
         resolution = resolutions.get(key)
         found[key] = Status(
@@ -116,7 +128,39 @@ def statuses(loader: MigrationLoader, alias: str) -> dict[Key, Status]:
             in_halves=key in halved,
             **_carried_out(loader, key, done),
         )
+    for key in _without_file(loader, done):
+        found[key] = Status(*key, has_file=False, **_carried_out(loader, key, done))
     return found
+
+
+def _without_file(loader: MigrationLoader, record: Record) -> list[Key]:
+    """Return what is carried out, or begun, of migrations that have no file here."""
+    keys = [each.key for each in record.entries]
+    keys += [each.key for each in record.begun]
+    return [key for key in dict.fromkeys(keys) if key not in loader.graph.nodes]
+
+
+def remarks(loader: MigrationLoader, alias: str) -> Iterator[str]:
+    """Yield what is to be said of the record of a database, beside the statuses."""
+    deploy = Deploy(History(loader, Database(alias)), Ledger(connections[alias]))
+    try:
+        foreign = deploy.unknown
+        begun = [each.key for each in deploy.record.begun]
+        if not foreign:
+            deploy.check()
+            deploy.replay()
+    except InvalidRecordError as error:
+        yield messages.invalid_record(error)
+    except InvalidEntryError as error:
+        yield messages.invalid_entry(error)
+    except UNTELLABLE:  # what is wrong then is not the record
+        return
+    else:
+        if foreign:
+            yield messages.of_another_version(foreign)
+        lost = [key for key in begun if key not in loader.graph.nodes]
+        if lost:
+            yield messages.begun_without_file(lost)
 
 
 def _record(deploy: Deploy) -> Record:
@@ -131,12 +175,12 @@ def _carried_out(loader: MigrationLoader, key: Key, record: Record) -> dict[str,
     """Return what the record says of a migration that Django has not recorded."""
     entry = record.entry(key)
     if entry is None:
-        return {}
+        return _begun(key, record)
     part, progress = _part(entry)
     done = {Part.WHOLE} if part is Part.WHOLE else {Part.FIRST, Part.SECOND, Part.WHOLE}
     ahead = [
         ".".join(other)
-        for other in loader.graph.forwards_plan(key)
+        for other in _ancestors(loader, key)
         if other != key
         and other not in loader.applied_migrations
         and _part(record.entry(other))[0] not in done
@@ -144,9 +188,29 @@ def _carried_out(loader: MigrationLoader, key: Key, record: Record) -> dict[str,
     return {
         "part": part.value if part else "",
         "progress": progress,
-        "since": datetime.datetime.fromisoformat(entry.since),
+        "since": moment(entry.since),
         "ahead_of": tuple(ahead),
+        "operations": entry.operations,
     }
+
+
+def _begun(key: Key, record: Record) -> dict[str, Any]:
+    """Return what the record says of a migration that is under way in no deploy."""
+    begun = next((each for each in record.begun if each.key == key), None)
+    if begun is None:
+        return {}
+    return {
+        "part": Part.WHOLE.value,
+        "progress": BEGUN,
+        "operations": begun.operations,
+        "backwards": begun.backwards,
+    }
+
+
+def _ancestors(loader: MigrationLoader, key: Key) -> list[Key]:
+    """Return what a migration comes after, with itself, if there is a file of it."""
+    graph = loader.graph
+    return list(graph.forwards_plan(key)) if key in graph.nodes else []
 
 
 def _part(entry: Entry | None) -> tuple[Part | None, str]:

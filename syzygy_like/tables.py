@@ -27,6 +27,14 @@ class Table:
         return names_there(self.connection, self.model._meta.db_table)
 
     @property
+    def has_columns(self) -> bool:
+        """Whether the table that is there has the columns of the model."""
+        introspection, meta = self.connection.introspection, self.model._meta
+        with self.connection.cursor() as cursor:
+            found = introspection.get_table_description(cursor, meta.db_table)
+        return {each.column for each in meta.fields} <= {each.name for each in found}
+
+    @property
     def rows(self) -> Any:
         """A queryset of all rows."""
         return self.model.objects.using(self.connection.alias)

@@ -21,8 +21,8 @@ def waypoint(
     Return the farthest stop that one deploy gets to, None if there is none.
 
     ``keys`` are all that is to be unapplied, and a stop is short of that. What goes
-    until then may be something that cannot go without failing queries: ``is_blocked``
-    tells. Where it is so of every stop, the nearest is returned.
+    until then is blocked if it cannot go without failing queries. Where it is for every
+    stop, the nearest is returned.
     """
     stops = sorted(_stops(graph, applied, keys), key=lambda stop: -len(stop[1]))
     for (app_label, name), gone in stops:

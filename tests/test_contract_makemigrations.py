@@ -205,3 +205,10 @@ def test_every_question_is_remembered_and_every_silent_one_answered():
     assert silent.ask_auto_now_add_addition("a", "note") is NOT_PROVIDED
     assert silent.ask_rename("note", "a", "b", None) is False
     assert silent.ask_unique_callable_default_addition("a", "note") is None
+
+
+def test_the_last_files_are_rewritten_by_one_method():
+    """``write_to_last_migration_files``: all that --update writes, by app."""
+    assert "self.write_to_last_migration_files(changes)" in SOURCE
+    method = makemigrations.Command.write_to_last_migration_files
+    assert list(inspect.signature(method).parameters) == ["self", "changes"]

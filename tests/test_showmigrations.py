@@ -109,6 +109,9 @@ def test_json(shop, database):
         "progress": "",
         "since": None,
         "ahead_of": [],
+        "operations": None,
+        "backwards": False,
+        "has_file": True,
     }
     assert found["0003_remove_price"]["stage"] == "post-deploy"
     assert found["0003_remove_price"]["source"] == "declared"

@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_datetime
 
 from tests.orders import (
     ABORT,
+    NULLABLE,
     PK,
     POST,
     PRE,
@@ -198,3 +199,58 @@ def test_what_is_wrong_elsewhere_hides_only_what_is_to_come(shop, database):
     ]
     with pytest.raises(CommandError, match="'everything'"):
         shop.migrate(PRE, database=database)
+
+
+def test_a_deploy_of_another_version_is_told_in_one_line(shop, database):
+    write(shop, add("total", REQUIRED))
+    shop.migrate(PRE, database=database)
+    path = shop.migrations("shop") / "0002.py"
+    text = path.read_text()
+    path.unlink()
+    told = "A deploy of another version is under way: shop.0002 has no file here."
+    for arguments in ([], ["--plan"], ["shop"]):
+        assert show(shop, *arguments, database=database).splitlines()[-1] == told
+    found = shown(shop, database)
+    assert found["0001_initial"]["has_file"] is True
+    assert found["0002"]["has_file"] is False
+    assert (found["0002"]["part"], found["0002"]["progress"]) == (
+        "first half",
+        "applied",
+    )
+    path.write_text(text)
+    shop.migrate(ABORT, database=database)
+
+
+def test_a_file_that_has_changed_is_told(shop, database):
+    write(shop, add("total", REQUIRED))
+    shop.migrate(PRE, database=database)
+    text = (shop.migrations("shop") / "0002.py").read_text()
+    write(shop, add("total", NULLABLE))
+    out = show(shop, database=database)
+    assert "shop.0002 is not what it was when it was applied" in out
+    (shop.migrations("shop") / "0002.py").write_text(text)
+    assert "is not what it was" not in show(shop, database=database)
+    shop.migrate(ABORT, database=database)
+
+
+def test_what_was_begun_outside_of_a_deploy(shop, database):
+    broken = migrations.RunSQL("SELECT nothing FROM nowhere", "SELECT 1")
+    shop.settings["MIGRATION_GUARD"] = "all"
+    shop.write("shop", "0002", add("weight"), broken, atomic=False)
+    refused(shop, "migrate", database=database)
+    text = "[ ] 0002  (begun, operations applied: 1)"
+    assert text in show(shop, database=database)
+    found = shown(shop, database)["0002"]
+    assert (found["part"], found["progress"]) == ("whole", "begun")
+    assert (found["operations"], found["backwards"]) == (1, False)
+    fine = migrations.RunSQL("SELECT 1", "SELECT nothing FROM nowhere")
+    shop.write("shop", "0002", add("weight"), fine, atomic=False)
+    shop.migrate(database=database)
+    assert "begun" not in show(shop, database=database)
+    refused(shop, "migrate", "shop", "0001_initial", database=database)
+    out = show(shop, "--plan", database=database)
+    assert "[X]  shop.0002  (unapplying begun, operations applied: 2)" in out
+    assert shown(shop, database)["0002"]["backwards"] is True
+    fine = migrations.RunSQL("SELECT 1", "SELECT 1")
+    shop.write("shop", "0002", add("weight"), fine, atomic=False)
+    shop.migrate("shop", "0001_initial", database=database)

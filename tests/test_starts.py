@@ -11,8 +11,11 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models.signals import post_migrate
 from django.test.utils import CaptureQueriesContext
 
+from syzygy_like import backends
+from syzygy_like.crossing import Extent
 from syzygy_like.ledger import Ledger
 from syzygy_like.management.commands.migrate import Command
+from syzygy_like.record import Entry, Record, Release
 from syzygy_like.rehearsal.opening import OpeningError, open_at, pending
 from syzygy_like.starts import (
     FromDatabase,
@@ -227,11 +230,15 @@ def test_what_a_database_has_beyond_the_files(shop, database):
     MigrationRecorder(connections[database]).record_applied("old", "0001")
     MigrationRecorder(connections[database]).record_applied("shop", "0003_weight")
     ledger = Ledger(connections[database])
-    ledger.write([])
+    entry = Entry(("shop", "0002_size"), Extent.WHOLE, 1, since="2026-11-21T12:00:00")
+    release = Release({entry.key: entry.part}, basis=backends.basis())
+    ledger.open()
+    ledger.write(Record((release,), (entry,)))
     try:
         with shop.active():
             start = from_database(database)
     finally:
+        ledger.write(Record())
         ledger.close()
     dragged = (("crm", "0001_initial"), ("shop", "0002_size"))
     assert start.notes == (

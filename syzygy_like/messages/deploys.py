@@ -118,6 +118,21 @@ def remarks(left_alone: Sequence[Key], later: Sequence[Key]) -> Iterator[str]:
         )
 
 
+def of_another_version(keys: Sequence[Key]) -> str:
+    """Say that there are no files of what is carried out."""
+    return (
+        f"A deploy of another version is under way: {_several(keys)} has no file here."
+    )
+
+
+def begun_without_file(keys: Sequence[Key]) -> str:
+    """Say that there are no files of what was begun outside of a deploy."""
+    return (
+        f"{_several(keys)} was begun, has not come to its end, and has no file here. "
+        "End it with the version that has."
+    )
+
+
 def _several(keys: Sequence[Key]) -> str:
     """Return the name of the first of some migrations, and how many there are."""
     more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""

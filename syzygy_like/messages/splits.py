@@ -116,6 +116,17 @@ def applied(migration: Migration, alias: str) -> str:
     )
 
 
+def begun(name: str, alias: str) -> str:
+    """Say that something of a migration is carried out, and not all of it recorded."""
+    return (
+        f"Something of {name} is carried out on the database {alias!r}, and its file "
+        "has to stay as it is until that has come to its end. Nothing was written.\n"
+        "Fix: if a deploy is under way, take it back (migrate --abort-deploy) and run "
+        "this again. Or finish it (migrate --post-deploy), or a run that was cut off "
+        "(migrate), and write what is to change into a new migration."
+    )
+
+
 def not_asked(alias: str, error: BaseException) -> str:
     """Say that nobody knows what is applied on a database."""
     return (

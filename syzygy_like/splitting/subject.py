@@ -9,19 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.apps import apps
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
-from django.db import Error, connections
 from django.db.migrations import Migration
 from django.db.migrations.exceptions import AmbiguityError
 from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.recorder import MigrationRecorder
 
 from syzygy_like import conf, policies
 from syzygy_like.effects import Step
 from syzygy_like.history import History, Key, on_disk
 from syzygy_like.messages import splits
 from syzygy_like.resolver import Policy, Resolution, explicit, resolve
+from syzygy_like.splitting.databases import Found, look_up
 from syzygy_like.tracking import Tracker
 
 
@@ -136,14 +134,10 @@ def _refuse_applied(subject: Subject) -> Iterator[str]:
         is_own = app_label == subject.key[0] and last in graph.nodes
         if is_own and subject.key in graph.forwards_plan(last):
             raise CommandError(splits.in_baseline(subject.migration, name))
-    for alias in sorted(connections):
-        try:
-            connection = connections[alias]
-            if connection.settings_dict["ENGINE"] == "django.db.backends.dummy":
-                continue
-            recorded = MigrationRecorder(connection).applied_migrations()
-        except (Error, ImproperlyConfigured) as error:
-            yield splits.not_asked(alias, error)
-            continue
-        if subject.key in recorded:
+    for alias, found in look_up(subject.key):
+        if isinstance(found, Exception):
+            yield splits.not_asked(alias, found)
+        elif found is Found.APPLIED:
             raise CommandError(splits.applied(subject.migration, alias))
+        elif found is Found.BEGUN:
+            raise CommandError(splits.begun(str(subject.migration), alias))

@@ -13,9 +13,9 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from syzygy_like.conf import is_installed
 from syzygy_like.history import Key
+from syzygy_like.ledger import Ledger
 from syzygy_like.starts import git, names
 from syzygy_like.starts.recorded import RecordedLoader, load
-from syzygy_like.tables import has_ledger
 
 
 class NoteKind(enum.Enum):
@@ -74,9 +74,12 @@ class Start:
 
 
 def from_database(alias: str) -> Start:
-    """Return what a database has recorded. Raises UnloadableError."""
+    """
+    Return what a database has recorded. Raises UnloadableError and InvalidRecordError.
+    """
     applied = MigrationRecorder(connections[alias]).applied_migrations()
-    notes = [Note(NoteKind.UNDER_WAY)] if has_ledger(alias) else []
+    is_under_way = Ledger(connections[alias]).record.is_under_way
+    notes = [Note(NoteKind.UNDER_WAY)] if is_under_way else []
     return closed(applied, FromDatabase(alias), notes)
 
 

@@ -48,6 +48,13 @@ class Command(makemigrations.Command):
             with Authoring(self, options).splitting():
                 super().handle(*args, **options)
 
+    def write_to_last_migration_files(self, changes: Any) -> None:
+        from syzygy_like.splitting.databases import refuse_update
+
+        for app_label in changes:
+            refuse_update(app_label)
+        super().write_to_last_migration_files(changes)
+
     def write_migration_files(
         self, changes: Any, update_previous_migration_paths: Any = None
     ) -> None:

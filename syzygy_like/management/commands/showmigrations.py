@@ -16,13 +16,13 @@ from syzygy_like.checks import suspended
 from syzygy_like.history import UnloadableError, loading
 from syzygy_like.messages import settings
 from syzygy_like.staged import connect
-from syzygy_like.status import Status, statuses
+from syzygy_like.status import Status, remarks, statuses
 
 Statuses = dict[tuple[str, str], Status]
 
 
 class AnnotatedOutput(OutputWrapper):
-    """Adds to the lines of migrations that are not applied what becomes of them."""
+    """Adds to the lines of migrations what becomes of them, if anything does."""
 
     def __init__(self, out: Any, statuses: Statuses):
         super().__init__(out)
@@ -34,10 +34,10 @@ class AnnotatedOutput(OutputWrapper):
     ) -> None:
         mark, _, rest = msg.strip().partition("] ")
         name = rest.split()[0] if rest.split() else ""
-        if mark == "[ ":
+        if mark in ("[ ", "[X"):
             app_label, dot, bare = name.partition(".")
             key = (app_label, bare) if dot else (self.app_label, name)
-            if key in self.statuses:
+            if key in self.statuses and self.statuses[key].text:
                 msg = f"{msg}  ({self.statuses[key].text})"
         elif not msg.startswith(" "):
             self.app_label = msg
@@ -67,8 +67,11 @@ class Command(showmigrations.Command):
         except UnloadableError as error:
             raise CommandError(settings.unloadable(error)) from error
         found = statuses(loader, connection.alias)
+        said = list(remarks(loader, connection.alias))
         if options["format"] == "json":
             self._show_json(loader, found, options["app_label"])
+            for line in said:
+                self.stderr.write(line)
             return
         stdout = self.stdout
         self.stdout = AnnotatedOutput(stdout, found)
@@ -76,6 +79,8 @@ class Command(showmigrations.Command):
             super().handle(*args, **options)
         finally:
             self.stdout = stdout
+        for line in said:
+            self.stdout.write(line, self.style.WARNING)
 
     def _show_json(
         self, loader: MigrationLoader, found: Statuses, app_labels: list[str]
