@@ -9,6 +9,7 @@ has by now follows from the list and the files.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -208,26 +209,30 @@ def loads(text: str) -> Record:
 
 
 def _record(document: Any) -> Record:
+    releases = enumerate(document["releases"], start=1)
     record = Record(
-        tuple(_release(each) for each in document["releases"]),
+        tuple(_release(each, number) for number, each in releases),
         tuple(_entry_of(dict(each)) for each in document["done"]),
-        int(document["rolled_out"]),
-        tuple(
-            Begun(**{**each, "key": _key(each["key"])}) for each in document["begun"]
-        ),
+        _number(document["rolled_out"]),
+        tuple(_begun_of(dict(each)) for each in document["begun"]),
     )
-    members = record.members
+    members, count = record.members, len(record.releases)
     for entry in record.entries:
-        if members.get(entry.key) is None or entry.release > len(record.releases):
+        if entry.key not in members or not 1 <= entry.release <= count:
             raise ValueError(f"{_name(entry.key)} is of no release")
+    if record.rolled_out > count:
+        raise ValueError(f"there is no release {record.rolled_out}")
     return record
 
 
-def _release(document: Any) -> Release:
+def _release(document: Any, number: int) -> Release:
     migrations = {
         _key(name): _part(word) for name, word in document["migrations"].items()
     }
-    return Release(migrations, int(document["serving"]), dict(document["basis"]))
+    serving = _number(document["serving"])
+    if serving >= number:
+        raise ValueError(f"release {number} is not served before itself")
+    return Release(migrations, serving, dict(document["basis"]))
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
@@ -239,10 +244,32 @@ def _entry_of(fields: dict[str, Any]) -> Entry:
     part = _part(fields.pop("part"))
     if part is None:
         raise ValueError("nothing of a migration cannot be done")
-    fields["key"] = _key(fields["key"])
-    if not isinstance(fields["operations"], (int, type(None))):
-        raise TypeError("a number of operations is no number")
-    return Entry(part=part, **fields)
+    if fields["operations"] is not None:
+        _number(fields["operations"])
+    _number(fields["release"])
+    datetime.datetime.fromisoformat(fields["since"])
+    return Entry(part=part, **_told(fields, "file", "digest", "effect"))
+
+
+def _begun_of(fields: dict[str, Any]) -> Begun:
+    _number(fields["operations"])
+    if not isinstance(fields["backwards"], bool):
+        raise TypeError("a migration goes neither forwards nor backwards")
+    return Begun(**_told(fields, "file", "digest"))
+
+
+def _told(fields: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return the fields of a migration, of which some are texts."""
+    for name in names:
+        if not isinstance(fields[name], str):
+            raise TypeError(f"the {name} of {fields['key']} is no text")
+    return {**fields, "key": _key(fields["key"])}
+
+
+def _number(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise TypeError(f"{value!r} is no number of anything")
+    return value
 
 
 def _part(word: Any) -> Extent | None:
