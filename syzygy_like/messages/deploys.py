@@ -207,8 +207,8 @@ def concurrent(error: ConcurrentRunError) -> str:
     """Say that another run is at work."""
     return (
         "Another migrate is at work on this database, or was since this one has "
-        "looked. What this one has applied stays applied. Run it again when the other one has "
-        "ended."
+        "looked. What this one has applied stays applied. Run it again when the other "
+        "one has ended."
     )
 
 
