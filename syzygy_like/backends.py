@@ -21,6 +21,17 @@ from syzygy_like.bridge.omission import LARGE, Clock, Omission
 # What a computation depends on beside the files, as it is written into the record.
 Basis = Mapping[str, Any]
 
+# What kinds of things there are in one.
+KINDS: dict[str, type | tuple[type, ...]] = {
+    "django": str,
+    "vendors": list,
+    "old_mysql": bool,
+    "stored_zones": list,
+    "time_zone": (str, type(None)),
+    "use_tz": bool,
+    "sets_local_time": bool,
+}
+
 UTC = "UTC"
 # As Django's auto_now has them.
 CLOCKS: dict[str, Callable[[], Any]] = {
@@ -71,7 +82,17 @@ def is_basis(basis: Basis) -> bool:
 
 def is_computable(basis: Basis) -> bool:
     """Tell whether this Django can do what the one of a basis could."""
-    return _series(basis) <= django.VERSION[:2]
+    if not KINDS.keys() <= basis.keys():
+        return False
+    if not all(isinstance(basis[each], kind) for each, kind in KINDS.items()):
+        return False
+    texts = [*basis["vendors"], *basis["stored_zones"]]
+    if not all(isinstance(each, str) for each in texts):
+        return False
+    try:
+        return _series(basis) <= django.VERSION[:2]
+    except ValueError:
+        return False
 
 
 def omission(basis: Basis) -> Omission:

@@ -27,9 +27,9 @@ def cut_to_stage(
     executor: MigrationExecutor, history: History, plan: Plan, staging: Staging
 ) -> StagedPlan:
     """
-    Return the places of a plan's migrations: of one that goes back, or one that follows.
+    Return the places of migrations that go back, or that follow a roll-out.
 
-    What precedes a roll-out is a deploy, and planned as such.
+    What precedes one is a deploy, and planned as such.
     """
     staging.plan = StagedPlan()
     if plan:

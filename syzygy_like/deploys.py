@@ -68,10 +68,10 @@ class Deploy:
                 raise InvalidEntryError(entry.key, Fault.RECORDED)
             if entry.is_done and not is_same(entry, self.migration(entry.key)):
                 raise InvalidEntryError(entry.key, Fault.CHANGED)
-        for release in self.record.releases:
-            if not backends.is_computable(release.basis):
-                key = next(iter(release.migrations))
-                raise InvalidEntryError(key, Fault.BASIS, release.basis)
+        for entry in self.record.entries:
+            basis = self.record.releases[entry.release - 1].basis
+            if not backends.is_computable(basis):
+                raise InvalidEntryError(entry.key, Fault.BASIS, basis)
 
     def migration(self, key: Key) -> Migration:
         """Return a migration that there is a file of."""

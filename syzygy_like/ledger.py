@@ -9,7 +9,13 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from django.db import DatabaseError, IntegrityError, models, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    ProgrammingError,
+    models,
+    transaction,
+)
 from django.utils.timezone import now
 
 from syzygy_like import backends
@@ -98,13 +104,29 @@ class Ledger:
         version = self.state()[0]
         new = "" if record.is_empty else uuid.uuid4().hex
         mine = self.table.rows.filter(pk=ROW, version=version)
-        if not version:
-            self._insert(record, new)
-        elif not new:
-            self._expect(mine.delete()[0])
-        else:
-            self._expect(mine.update(version=new, record=dumps(record), since=now()))
+        with self._noticing():
+            if not version:
+                self._insert(record, new)
+            elif not new:
+                self._expect(mine.delete()[0])
+            else:
+                text = dumps(record)
+                self._expect(mine.update(version=new, record=text, since=now()))
         self.restore((new, record))
+
+    @contextlib.contextmanager
+    def _noticing(self) -> Iterator[None]:
+        """Raise ConcurrentRunError if another run has dropped the table meanwhile."""
+        try:
+            yield
+        except DatabaseError as error:
+            # The server cannot be asked in a transaction that has failed.
+            is_gone = isinstance(error, ProgrammingError)
+            if self.connection.vendor == "sqlite":
+                is_gone = not Table(self.connection, row_class()).is_there
+            if not is_gone:
+                raise
+            raise ConcurrentRunError from error
 
     def _insert(self, record: Record, version: str) -> None:
         if not version:

@@ -10,7 +10,7 @@ from django.db import migrations
 
 from tests.databases import forget
 from tests.images import Images, linger, lingering
-from tests.orders import ABORT, PK, POST, PRE, REQUIRED, add, execute, remove
+from tests.orders import ABORT, PK, POST, PRE, REQUIRED, TABLE, add, execute, remove
 from tests.projects import columns
 from tests.rivals import end
 
@@ -105,6 +105,25 @@ def together(image, chance, *runs):
         started.append(image.start(*each, UNLOCKED))
         time.sleep(chance.random() ** 2 / 4)
     return [each.end() for each in started]
+
+
+def test_a_pre_deploy_whose_table_another_run_has_dropped(
+    images, slow, database, tmp_path
+):
+    gate = tmp_path / "gate"
+    with lingering(slow, gate) as process:
+        table = f"{TABLE}_away"
+        execute(database, f"ALTER TABLE {TABLE} RENAME TO {table}")
+        forget(database)
+        gate.touch()
+        ended = process.end()
+    assert_told(ended)
+    assert ended.code == 1
+    execute(database, f"ALTER TABLE {table} RENAME TO {TABLE}")
+    slow.passes(PRE)
+    assert counted(database) == [(1,)]
+    slow.passes(POST)
+    images.assert_ended(slow)
 
 
 def start_over(images, image):
