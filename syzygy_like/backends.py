@@ -73,26 +73,17 @@ def basis() -> Basis:
 def is_basis(basis: Basis) -> bool:
     """Tell whether there is all in a basis that is computed with."""
     try:
-        if is_computable(basis):
-            omission(basis)
+        are_told = all(isinstance(basis[each], kind) for each, kind in KINDS.items())
+        texts = [*basis["vendors"], *basis["stored_zones"]]
+        are_texts = all(isinstance(each, str) for each in texts)
+        return are_told and are_texts and bool(_series(basis))
     except (KeyError, TypeError, ValueError):
         return False
-    return True
 
 
 def is_computable(basis: Basis) -> bool:
     """Tell whether this Django can do what the one of a basis could."""
-    if not KINDS.keys() <= basis.keys():
-        return False
-    if not all(isinstance(basis[each], kind) for each, kind in KINDS.items()):
-        return False
-    texts = [*basis["vendors"], *basis["stored_zones"]]
-    if not all(isinstance(each, str) for each in texts):
-        return False
-    try:
-        return _series(basis) <= django.VERSION[:2]
-    except ValueError:
-        return False
+    return _series(basis) <= django.VERSION[:2]
 
 
 def omission(basis: Basis) -> Omission:

@@ -9,6 +9,7 @@ from django.db import connections
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syzygy_like import backends
 from syzygy_like.crossing import Extent
 from syzygy_like.ledger import ConcurrentRunError, Ledger
 from syzygy_like.record import (
@@ -24,8 +25,9 @@ from syzygy_like.tables import LEDGER
 from tests.projects import tables
 
 KEYS = st.tuples(st.sampled_from(["shop", "blog"]), st.sampled_from(["0001", "0002.a"]))
-CARRIED = st.sampled_from([Extent.WHOLE, Extent.FIRST, Extent.SECOND])
+CARRIED = st.sampled_from([Extent.WHOLE, Extent.FIRST])
 PLANNED = st.sampled_from([Extent.WHOLE, Extent.FIRST, None])
+SINCE = "2026-01-01T00:00:00+00:00"
 COUNTS = st.none() | st.integers(0, 9)
 
 
@@ -46,12 +48,13 @@ def records(draw):
             "f",
             "d",
             "e",
-            "2026-01-01T00:00",
+            SINCE,
         )
         for key in draw(st.lists(st.sampled_from(sorted(migrations)), unique=True))
     ]
     begun = draw(st.lists(st.builds(Begun, KEYS, st.booleans(), st.integers(0, 9))))
-    return Record(releases, tuple(entries), draw(st.integers(0, 2)), tuple(begun))
+    rolled_out = draw(st.integers(0, len(releases)))
+    return Record(releases, tuple(entries), rolled_out, tuple(begun))
 
 
 @given(records())
@@ -98,15 +101,16 @@ def test_what_is_no_record_is_told(text):
 )
 def test_what_was_edited_by_hand_is_told(old, new):
     release = Release({("shop", "0001"): Extent.WHOLE})
-    entry = Entry(("shop", "0001"), Extent.WHOLE, 1, 3)
+    entry = Entry(("shop", "0001"), Extent.WHOLE, 1, 3, since=SINCE)
     text = dumps(Record((release,), (entry,)))
     assert old in text
     with pytest.raises(InvalidRecordError):
         loads(text.replace(old, new))
 
 
-FIRST = Entry(("shop", "0001"), Extent.FIRST, 1)
-RECORD = Record((Release({("shop", "0001"): Extent.FIRST}),), (FIRST,))
+FIRST = Entry(("shop", "0001"), Extent.FIRST, 1, since=SINCE)
+RELEASE = Release({("shop", "0001"): Extent.FIRST}, 0, backends.basis())
+RECORD = Record((RELEASE,), (FIRST,))
 
 
 @pytest.fixture
