@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 from collections.abc import Collection, Mapping, Sequence
 
+from syzygy_like.compat import Problem
 from syzygy_like.effects import Step
 from syzygy_like.needs import Needs
 from syzygy_like.placements import Key, Outcome, Placement, StagedPlan
@@ -30,21 +31,18 @@ def plan_post_deploy(
     """
     held, waits = held or {}, set[Key]()
     needs = Needs(start, steps)
+    lacking = needs.of(start.database, steps)
     while True:
-        placements = _placed(steps, start, parents, policy, held, waits)
+        placements = _placed(steps, start, parents, policy, held, waits, lacking)
         ready = [each.step for each in placements if each.is_ready]
         breaking = needs.breaking(start.database, ready) if held else None
         if breaking is None:
             break
         waits.add(breaking)
-    lacking = needs.of(start.database, steps)
     passing = needs.passing(start.database, steps)
     return StagedPlan(
         tuple(
-            dataclasses.replace(
-                each.deferred_for(lacking.get(each.key, ())),
-                passing=passing.get(each.key, ()),
-            )
+            dataclasses.replace(each, passing=passing.get(each.key, ()))
             for each in placements
         )
     )
@@ -57,6 +55,7 @@ def _placed(
     policy: Policy,
     held: Mapping[Key, datetime.datetime],
     waits: Collection[Key],
+    lacking: Mapping[Key, tuple[Problem, ...]],
 ) -> list[Placement]:
     """Return the places of migrations; what depends on one that waits does so, too."""
     placements: list[Placement] = []
@@ -69,9 +68,8 @@ def _placed(
         is_ready = not (waits_for or step.key in held or step.key in waits)
         outcome = Outcome.READY if is_ready else Outcome.DEFERRED
         until = held.get(step.key)
-        placements.append(
-            Placement(step, outcome, resolution, waits_for=waits_for, until=until)
-        )
-        if not is_ready:
+        placed = Placement(step, outcome, resolution, waits_for=waits_for, until=until)
+        placements.append(placed.deferred_for(lacking.get(step.key, ())))
+        if not placements[-1].is_ready:
             waiting.add(step.key)
     return placements
