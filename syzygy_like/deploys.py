@@ -209,14 +209,12 @@ class Deploy:
         )
 
     def _kept(self, keys: Iterable[Key], joining: Joining) -> set[Key]:
-        """Return what follows the roll-out of an earlier release, or of this one."""
-        members, rolled_out = self.record.members, self.record.rolled_out
-        numbers = {key: members.get(key, joining.number) for key in keys}
-        return {
-            key
-            for key, number in numbers.items()
-            if number < joining.number or number <= rolled_out
-        }
+        """Return what follows a roll-out that is prepared; that is decided."""
+        last = len(self.record.releases)
+        prepared = last if self.first_missing(last) is None else joining.number - 1
+        members = self.record.members
+        newest = max(prepared, self.record.rolled_out)
+        return {key for key in keys if key in members and members[key] <= newest}
 
     def decided(self, joining: Joining, placements: Iterable[Placement]) -> Record:
         """Return the record with what is to be carried out for a release."""

@@ -8,6 +8,8 @@ from django.db.migrations import Migration
 from django.db.migrations.state import ModelState, ProjectState
 
 from syzygy_like.effects import Reader
+from syzygy_like.schema import ModelKey
+from syzygy_like.schema.names import targets
 from syzygy_like.tracking import Tracker
 
 # Options that are lists, but whose order makes no difference.
@@ -33,9 +35,18 @@ def commute(
 
 def _after(start: Tracker, reader: Reader, migrations: Iterable[Migration]) -> Tracker:
     tracker = start.fork()
+    known = _dangling(tracker.state)
     for migration in migrations:
         reader.step(tracker, migration)
+        if missing := _dangling(tracker.state) - known:
+            raise LookupError(missing)
     return tracker
+
+
+def _dangling(state: ProjectState) -> set[ModelKey]:
+    """Return the models that others refer to, and that are not there."""
+    referred = {each for model in state.models.values() for each in targets(model)}
+    return {each for each in referred if each not in state.models}
 
 
 def same_state(one: ProjectState, other: ProjectState) -> bool:
