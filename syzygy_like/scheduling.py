@@ -112,11 +112,8 @@ class Scheduler:
         resumed = self._resumed()
         begun = [self._placement(each) for each in resumed]
         staging.plan = StagedPlan((*begun, *found.placements))
-        if found.blocked and self.deploy.is_under_way:
-            left = self._in_the_way(pending, found, policy)
-            migrations = [self.deploy.migration(key) for key in left]
-            held = held_migrations(self.executor.loader, migrations)
-            staging.in_the_way = {key: held.get(key) for key in left}
+        if found.blocked:
+            staging.in_the_way = self._obstacles(pending, found, policy)
         accepted = {each.key: each for each in staging.accept()}
         if not (self.deploy.is_under_way or found.needs_ledger):
             rest = [(each.step.migration, False) for each in accepted.values()]
@@ -167,26 +164,39 @@ class Scheduler:
             pass  # what begins has to come to an end
         return legs
 
-    def _in_the_way(
-        self, pending: Iterable[Migration], found: StagedPlan, policy: Policy
-    ) -> list[Key]:
-        """Return what is left of a deploy, if another one need only wait for that."""
-        members = self.deploy.record.members
-        crossing, _ = self.deploy.replay()
-        left = list(self.deploy.remaining(crossing, self.deploy.ordered(members)))
-        new = [each for each in pending if (each.app_label, each.name) not in members]
-        start = crossing.written.fork()
-        keys = [key for key in self.deploy.start_keys() if key not in members]
-        keys += self.deploy.ordered(members)
+    def _obstacles(
+        self, pending: Sequence[Migration], found: StagedPlan, policy: Policy
+    ) -> dict[Key, datetime.datetime | None]:
+        """
+        Return what a deploy need only wait for, and until when that is held.
+
+        It is what is left of one that is under way, or what only waits for its time.
+        """
+        held = held_migrations(self.executor.loader, pending)
+        first = self.deploy.record.members.keys() if self.deploy.is_under_way else held
+        keys = self.deploy.ordered({*first, *self.deploy.start_keys()})
+        new = [each for each in pending if (each.app_label, each.name) not in keys]
+        if not first or len(new) == len(pending):
+            return {}
+        start = self.history.at(keys)
         later = plan_pre_deploy(
             self.history.forwards(start, new),
-            crossing.written.world,
+            self.history.at(keys).world,
             self.history.edges(new, backwards=False),
             policy,
             lambda: self.history.crossing(self.history.at(keys)),
         )
         if later.blocked:
-            return []
+            return {}
+        if not self.deploy.is_under_way:
+            return dict(held)
+        return {key: held.get(key) for key in self._in_the_way(found)}
+
+    def _in_the_way(self, found: StagedPlan) -> list[Key]:
+        """Return what of the deploy under way is about the tables of another one."""
+        deploy = self.deploy
+        crossing, _ = deploy.replay()
+        left = list(deploy.remaining(crossing, deploy.ordered(deploy.record.members)))
         tables = frozenset[str]().union(*(each.step.tables for each in found.blocked))
         in_the_way = [each.key for each in left if tables & each.tables]
         return in_the_way or [each.key for each in left]

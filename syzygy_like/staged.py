@@ -205,10 +205,10 @@ class StagedMigrate:
             raise CommandError(deploys.would_go(made))
 
     def _blocked_message(self) -> str:
+        is_under_way = self.executor.deploy.is_under_way
         if self.in_the_way:
-            return deploys.in_the_way(self.plan.blocked, self.in_the_way)
+            return deploys.in_the_way(self.plan.blocked, self.in_the_way, is_under_way)
         if self.stage is Stage.PRE_DEPLOY:
-            is_under_way = self.executor.deploy.is_under_way
             return plans.blocked(
                 self.plan, self.executor.explain, is_under_way, self.waypoint
             )

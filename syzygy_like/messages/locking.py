@@ -111,7 +111,7 @@ def unlocked(event: Unlocked) -> str:
         why = f"the file {event.error.path} cannot be used"
     return (
         f"Going on without a lock, as Django does, for {why}: do not run another "
-        'migrate meanwhile. See the page "One at a time" of the documentation.'
+        'migrate meanwhile. See the page "One migrate at a time" of the documentation.'
     )
 
 

@@ -91,6 +91,7 @@ CHANGES = [
         outcome=SPLIT,
         answers=("1", "1"),
         kept=FIRST,
+        nulls=EVERYWHERE,
     ),
     protecting(
         "protecting-one-to-one",
