@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import (
     DatabaseError,
+    Error,
     IntegrityError,
     ProgrammingError,
     models,
@@ -150,6 +151,15 @@ class Ledger:
     def restore(self, state: tuple[str, Record]) -> None:
         """Know again what was known before."""
         self._version, self._record = state
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether another run has changed the record; False if nobody can be asked."""
+        try:
+            row = self._row()
+        except (Error, InvalidRecordError):
+            return False
+        return (row.version if row else "") != self._version
 
     def forget(self) -> None:
         """Read the record anew when it is next asked for."""

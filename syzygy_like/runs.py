@@ -61,9 +61,12 @@ class Run(abc.ABC):
 
         try:
             self._move(leg, entry, carrier, claim, note)
-        except Exception:
+        except Exception as error:
             if carrier.is_in_one(leg.portion):
                 self.ledger.restore(state)
+            elif self.ledger.is_outdated:
+                # Another run has gone on with this leg: its statements were faster.
+                raise ConcurrentRunError from error
             elif entry is None and not carrier.wrote:
                 self._take_back(state[1])
             raise
