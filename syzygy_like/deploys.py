@@ -18,7 +18,7 @@ from syzygy_like.digests import digest, file_digest
 from syzygy_like.history import History, Key
 from syzygy_like.ledger import Ledger
 from syzygy_like.legs import Leg, leg
-from syzygy_like.placements import Placement, StagedPlan
+from syzygy_like.placements import Outcome, Placement, StagedPlan
 from syzygy_like.planner import plan_pre_deploy
 from syzygy_like.record import Entry, Record, Release
 from syzygy_like.resolver import Policy
@@ -192,12 +192,27 @@ class Deploy:
         Those that are ``there`` already, though not recorded, do nothing.
         """
         keys = self.undecided(pending)
+        kept = self._kept(keys, joining) if self.is_under_way else None
+        while True:
+            plan = self._places(keys, policy, joining, there, kept)
+            # What new code needs first was another one when it was decided.
+            changed = {each.key for each in plan.blocked}.intersection(kept or ())
+            if kept is None or not changed:
+                return plan
+            kept = kept - changed
+
+    def _places(
+        self,
+        keys: Iterable[Key],
+        policy: Policy,
+        joining: Joining,
+        there: Collection[Key],
+        kept: Collection[Key] | None,
+    ) -> StagedPlan:
         migrations = [self.migration(key) for key in keys]
         tracker = self.start(there)
-        kept = None
         if self.is_under_way:
             tracker = self.crossing(joining)[0].written.fork()
-            kept = self._kept(keys, joining)
         start = tracker.world
         return plan_pre_deploy(
             self.history.forwards(tracker, migrations, there),
@@ -224,7 +239,8 @@ class Deploy:
             known.update(record.releases[joining.number - 1].migrations)
         members = record.members
         for each in placements:
-            if members.get(each.key, joining.number) == joining.number:
+            is_mine = members.get(each.key, joining.number) == joining.number
+            if is_mine and each.outcome is not Outcome.BLOCKED:
                 known[each.key] = each.extent if each.is_ready else None
         release = Release(known, joining.serving, joining.basis)
         return record.release(joining.number, release)

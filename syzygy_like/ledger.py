@@ -92,7 +92,11 @@ class Ledger:
         try:
             return self.table.rows.filter(pk=ROW).first()
         except DatabaseError as error:
-            if self.table.has_columns:
+            table = Table(self.connection, row_class())
+            if not table.is_there:  # another run has just dropped it
+                self.table = table
+                return None
+            if table.has_columns:
                 raise
             raise InvalidRecordError("it has other columns") from error
 

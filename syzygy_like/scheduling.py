@@ -282,9 +282,17 @@ class Scheduler:
         while number > 1 and number not in begun and not self._is_prepared(number):
             number -= 1
         missing = self.deploy.first_missing(number)
+        if missing is None and number == len(record.releases):
+            missing = self._needed_first()
         if missing is not None and record.rolled_out < number:
             raise DeployUnderWayError(Conflict.INCOMPLETE, missing)
         return number
+
+    def _needed_first(self) -> Key | None:
+        """Return what was to follow the roll-out, but has changed and is needed."""
+        joining = self.deploy.joining(())
+        ready = self.deploy.places((), policies.current(), joining).ready
+        return ready[0].key if ready else None
 
     def _is_prepared(self, number: int) -> bool:
         """Tell whether all of a release is carried out that precedes its roll-out."""

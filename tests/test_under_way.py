@@ -9,6 +9,7 @@ from django.db import connections, migrations, models
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
+from syzygy_like.ledger import Ledger
 from tests.orders import (
     ABORT,
     INITIAL,
@@ -292,3 +293,53 @@ def test_two_databases_have_ledgers_of_their_own(project, database, databases):
         assert len(applied(alias)) == 6
         assert_consistent(project, alias)
     databases.empty(other)
+
+
+def test_what_was_deferred_and_is_rewritten_is_planned_anew(shop, database, databases):
+    """Two releases are prepared, and a file of the second is not what it was."""
+    write(shop, add("total", REQUIRED))
+    shop.migrate(PRE, database=database)
+    write(shop, remove("price"), start=3)
+    shop.migrate(PRE, database=database)
+    assert ledger(database)[-1] == ("0003", "nothing", "planned")
+    write(shop, add("weight", REQUIRED), start=3)
+    message = refused(shop, "migrate", POST, database=database)
+    assert "shop.0003 is not applied" in message
+    assert "--pre-deploy" in message
+    shop.migrate(PRE, database=database)
+    assert ledger(database)[-1] == ("0003", "half", "built")
+    finish(shop, database, databases)
+
+
+def test_what_is_skipped_is_no_part_of_a_release(shop, database, databases):
+    write(shop, add("total", REQUIRED))
+    shop.migrate(PRE, database=database)
+    write(shop, add("weight", REQUIRED), start=3)
+    shop.settings = {"MIGRATION_BRIDGE": "none"}
+    shop.migrate(PRE, "--skip-blocked", database=database)
+    assert [each[0] for each in ledger(database)] == ["0002"]
+    shop.settings = {"MIGRATION_BRIDGE": "all"}
+    shop.migrate(PRE, database=database)
+    assert ledger(database)[-1] == ("0003", "half", "built")
+    finish(shop, database, databases)
+
+
+def test_whoever_finishes_nothing_can_still_give_up(shop, database):
+    """All is held by a delay; the version before may be served again."""
+    shop.write("shop", "0002", add("total", REQUIRED), stage_delay=WEEK)
+    before = columns(database, "shop_order")
+    shop.migrate(PRE, database=database)
+    out = shop.migrate(POST, database=database)
+    assert "held until" in out
+    shop.migrate(ABORT, database=database)
+    assert ledger(database) is None
+    assert columns(database, "shop_order") == before
+
+
+def test_a_record_that_is_dropped_while_it_is_read_is_none(shop, database):
+    write(shop, add("total", REQUIRED))
+    shop.migrate(PRE, database=database)
+    reading = Ledger(connections[database])
+    assert reading.is_there
+    shop.migrate(ABORT, database=database)
+    assert not reading.record.is_under_way
