@@ -112,7 +112,7 @@ class Scheduler:
         resumed = self._resumed()
         begun = [self._placement(each) for each in resumed]
         staging.plan = StagedPlan((*begun, *found.placements))
-        if found.blocked:
+        if found.blocked and self.deploy.is_under_way:
             staging.in_the_way = self._obstacles(pending, found, policy)
         accepted = {each.key: each for each in staging.accept()}
         if not (self.deploy.is_under_way or found.needs_ledger):
@@ -167,17 +167,10 @@ class Scheduler:
     def _obstacles(
         self, pending: Sequence[Migration], found: StagedPlan, policy: Policy
     ) -> dict[Key, datetime.datetime | None]:
-        """
-        Return what a deploy need only wait for, and until when that is held.
-
-        It is what is left of one that is under way, or what only waits for its time.
-        """
-        held = held_migrations(self.executor.loader, pending)
-        first = self.deploy.record.members.keys() if self.deploy.is_under_way else held
-        keys = self.deploy.ordered({*first, *self.deploy.start_keys()})
+        """Return what of the deploy under way need only be finished, and until when."""
+        members = self.deploy.record.members
+        keys = self.deploy.ordered({*members, *self.deploy.start_keys()})
         new = [each for each in pending if (each.app_label, each.name) not in keys]
-        if not first or len(new) == len(pending):
-            return {}
         start = self.history.at(keys)
         later = plan_pre_deploy(
             self.history.forwards(start, new),
@@ -188,8 +181,7 @@ class Scheduler:
         )
         if later.blocked:
             return {}
-        if not self.deploy.is_under_way:
-            return dict(held)
+        held = held_migrations(self.executor.loader, pending)
         return {key: held.get(key) for key in self._in_the_way(found)}
 
     def _in_the_way(self, found: StagedPlan) -> list[Key]:

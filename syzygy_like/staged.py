@@ -207,7 +207,7 @@ class StagedMigrate:
     def _blocked_message(self) -> str:
         is_under_way = self.executor.deploy.is_under_way
         if self.in_the_way:
-            return deploys.in_the_way(self.plan.blocked, self.in_the_way, is_under_way)
+            return deploys.in_the_way(self.plan.blocked, self.in_the_way)
         if self.stage is Stage.PRE_DEPLOY:
             return plans.blocked(
                 self.plan, self.executor.explain, is_under_way, self.waypoint

@@ -319,6 +319,10 @@ class Life:
                 return
             if BLOCKED in out and self.interrupt(number):
                 return
+            if "by its stage_delay" in out:
+                code, _ = self.run(self.current)
+                assert code == 0, self.story()
+                continue
             told.append(out)
             advised = next(
                 (each for each in (POST, PRE) if f"migrate {each}" in out), None

@@ -69,27 +69,6 @@ def test_what_has_a_delay_keeps_the_deploy_open(shop, database, databases):
     finish(shop, database, databases)
 
 
-def test_what_is_held_after_its_deploy_is_named_where_it_is_in_the_way(
-    shop, database, databases
-):
-    write(shop, add("total", REQUIRED))
-    shop.write("shop", "0003", remove("price"), stage_delay=WEEK)
-    shop.migrate(PRE, database=database)
-    shop.migrate(POST, database=database)
-    assert ledger(database) is None
-    served = shop.migrations("shop") / "0004.py"
-    shop.write("shop", "0004", add("price", TEXT))
-    message = refused(shop, "migrate", PRE, database=database)
-    assert "shop.0004 cannot be applied before shop.0003" in message
-    assert "by its stage_delay" in message
-    text = served.read_text()
-    served.unlink()
-    shop.migrate(database=database)
-    served.write_text(text)
-    shop.migrate(PRE, database=database)
-    finish(shop, database, databases)
-
-
 @pytest.mark.parametrize("again", [REQUIRED, TEXT], ids=["number", "text"])
 @pytest.mark.parametrize("field", [NULLABLE, REQUIRED, TEXT])
 def test_what_is_held_takes_what_it_takes_back_with_it(

@@ -140,25 +140,22 @@ def _several(keys: Sequence[Key]) -> str:
 
 
 def in_the_way(
-    blocked: Sequence[Placement],
-    left: Mapping[Key, datetime.datetime | None],
-    under_way: bool = True,
+    blocked: Sequence[Placement], left: Mapping[Key, datetime.datetime | None]
 ) -> str:
-    """Say that a deploy has to wait for the one under way, or for what is held."""
+    """Say that a deploy cannot join the one that is under way, maybe until a time."""
     new = _several([each.key for each in blocked])
     rest = ", ".join(".".join(key) for key in left)
     text = (
         f"{new} cannot join the deploy that is under way: what is left of {rest} is in "
         "the way. Nothing was applied.\n"
     )
-    if not under_way:
-        text = f"{new} cannot be applied before {rest}. Nothing was applied.\n"
     moments = [each for each in left.values() if each is not None]
     if moments:
         return text + (
-            f"It is held until {date(max(moments))}, by its stage_delay. Fix: run this "
-            "again after that; or finish it now, with the version that is served: "
-            "migrate, without a stage, waits for no delay."
+            f"It is held until {date(max(moments))}, by its stage_delay. Fix: finish "
+            f"that deploy after that ({FINISH}), and run this again; or finish it now, "
+            "with the version that is served: migrate, without a stage, waits for no "
+            "delay."
         )
     return text + (
         f"Fix: once no older version is served any longer, finish that deploy: "
