@@ -31,6 +31,7 @@ from syzygy_like.scratch import (
     Scratch,
     ScratchError,
     WrongDatabaseError,
+    guards,
     makers,
 )
 from syzygy_like.scratch.guards import NotRehearsedError
@@ -113,6 +114,13 @@ def _own_folder(tmp_path, monkeypatch):
     """Let SQLite's scratch databases lie where no other process has any."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+
+@pytest.fixture(autouse=True)
+def _no_refusals():
+    """Leave no refusal behind, which the next rehearsal of the process would raise."""
+    yield
+    guards.forget()
 
 
 def test_it_is_made_used_and_dropped(database):

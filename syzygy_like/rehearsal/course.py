@@ -19,7 +19,7 @@ from syzygy_like.rehearsal.verdicts import NAMES, Judge
 from syzygy_like.rehearsal.watchers import Noted, Observed, planned
 from syzygy_like.report import Moment, Report, Step, Trouble, Version
 from syzygy_like.scratch import CannotCopyError, Scratch
-from syzygy_like.scratch.guards import raise_refusal
+from syzygy_like.scratch.guards import forget, raise_refusal
 from syzygy_like.starts import Start
 from syzygy_like.traffic import Observer
 from syzygy_like.traffic.verdict import BULK
@@ -67,9 +67,12 @@ class Course:
 
         Raises OutOfReachError if anything has tried to leave the scratch databases.
         """
-        with Scratch(list(self.starts)) as self.scratch:
-            self._rehearse()
-        raise_refusal()  # of a thread, or of what is done between the migrations
+        try:
+            with Scratch(list(self.starts)) as self.scratch:
+                self._rehearse()
+            raise_refusal()  # of a thread, or of what is done between the migrations
+        finally:
+            forget()
 
     def _rehearse(self) -> None:
         self.report.notes += [
