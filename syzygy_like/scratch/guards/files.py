@@ -62,6 +62,11 @@ def attaching_nothing(factory: type[sqlite3.Connection]) -> type[sqlite3.Connect
             super().__init__(*args, **kwargs)
             self.set_authorizer(authorize_attached)
 
+        def __del__(self) -> None:
+            # Django lets go of one whose init_command is refused, and leaves it open.
+            with contextlib.suppress(sqlite3.Error):
+                self.close()
+
     return Connection
 
 
