@@ -12,9 +12,9 @@ from django.db.migrations import Migration
 from syzygy_like import backends
 from syzygy_like.compat import errors, incompatibilities
 from syzygy_like.conflicts import Fault, InvalidEntryError
-from syzygy_like.crossing import Crossing, Extent, NoHalvesError, Portion
+from syzygy_like.crossing import Crossing, Extent, NoHalvesError
 from syzygy_like.delays import moment
-from syzygy_like.digests import digest, file_digest
+from syzygy_like.digests import is_same
 from syzygy_like.history import History, Key
 from syzygy_like.ledger import Ledger
 from syzygy_like.legs import Leg, leg
@@ -66,7 +66,8 @@ class Deploy:
             is_half = last is not None and last.part is Extent.FIRST
             if entry.key in self.recorded and is_half:
                 raise InvalidEntryError(entry.key, Fault.RECORDED)
-            if entry.is_done and not is_same(entry, self.migration(entry.key)):
+            migration = self.migration(entry.key)
+            if entry.is_done and not is_same(entry, migration, migration.operations):
                 raise InvalidEntryError(entry.key, Fault.CHANGED)
         for entry in self.record.entries:
             basis = self.record.releases[entry.release - 1].basis
@@ -106,9 +107,10 @@ class Deploy:
             self._codes[number] = tracker.world.code
         return self._codes[number]
 
-    def _turn(self, crossing: Crossing, record: Record, number: int) -> None:
-        """Have a crossing go on with a release of a record."""
-        release = record.releases[number - 1]
+    def _turn(
+        self, crossing: Crossing, number: int, release: Release | Joining
+    ) -> None:
+        """Have a crossing go on with a release, which has a number."""
         codes = self.codes(release.serving, number)
         crossing.join(codes, self.history.reader(release.basis))
 
@@ -121,12 +123,14 @@ class Deploy:
         crossing = self.history.crossing(self.start())
         legs = []
         for entry in self.record.entries:
-            self._turn(crossing, self.record, entry.release)
+            release = self.record.releases[entry.release - 1]
+            self._turn(crossing, entry.release, release)
             try:
                 made = leg(crossing, self.migration(entry.key), entry.part)
             except NoHalvesError as error:
                 raise self._differs(entry) from error
-            if not entry.is_done and not is_same_start(entry, made.portion):
+            done = made.portion.operations[: entry.operations]
+            if not (entry.is_done or is_same(entry, made.portion.migration, done)):
                 raise InvalidEntryError(entry.key, Fault.CHANGED)
             if entry.effect and entry.effect != made.effect:
                 raise self._differs(entry)
@@ -169,8 +173,7 @@ class Deploy:
     def crossing(self, joining: Joining) -> tuple[Crossing, list[Leg]]:
         """Return a crossing that goes on with a release, and how it came there."""
         crossing, legs = self.replay()
-        codes = self.codes(joining.serving, joining.number)
-        crossing.join(codes, self.history.reader(joining.basis))
+        self._turn(crossing, joining.number, joining)
         return crossing, legs
 
     def undecided(self, pending: Iterable[Migration]) -> list[Key]:
@@ -272,7 +275,7 @@ class Deploy:
             if part is None:
                 continue
             number = record.members[key]
-            self._turn(crossing, record, number)
+            self._turn(crossing, number, record.releases[number - 1])
             made = leg(crossing, self.migration(key), part)
             yield dataclasses.replace(made, release=number)
 
@@ -343,17 +346,3 @@ class Joining:
     number: int
     serving: int
     basis: Mapping[str, Any]
-
-
-def is_same(entry: Entry, migration: Migration) -> bool:
-    """Tell whether a migration is what it was when something of it was carried out."""
-    if entry.file and entry.file == file_digest(migration):
-        return True
-    return entry.digest == digest(migration.operations)
-
-
-def is_same_start(entry: Entry, portion: Portion) -> bool:
-    """Tell whether what is carried out of a part that was begun is what it was."""
-    if entry.file and entry.file == file_digest(portion.migration):
-        return True
-    return entry.digest == digest(portion.operations[: entry.operations])

@@ -6,12 +6,23 @@ import hashlib
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 from django.db.migrations import Migration
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.writer import OperationWriter
 
 from syzygy_like.schema import Schema, Table
+
+
+class Noted(Protocol):
+    """What tells a migration from others: its file, and some of its operations."""
+
+    @property
+    def file(self) -> str: ...
+
+    @property
+    def digest(self) -> str: ...
 
 
 def digest(operations: Iterable[Operation]) -> str:
@@ -41,23 +52,23 @@ def file_digest(migration: Migration) -> str:
         return ""
 
 
+def is_same(
+    noted: Noted, migration: Migration, operations: Iterable[Operation]
+) -> bool:
+    """Tell whether operations of a migration are those that a note was made of."""
+    if noted.file and noted.file == file_digest(migration):
+        return True
+    return noted.digest == digest(operations)
+
+
 def effect(before: Schema, after: Schema) -> str:
     """Return what tells a change of a schema from others, "" if nothing changes."""
     lines = [
         line
-        for name in sorted(changed(before, after))
+        for name in sorted(before.differing(after))
         for line in _described(name, after.tables.get(name))
     ]
     return _of("\n".join(lines).encode()) if lines else ""
-
-
-def changed(before: Schema, after: Schema) -> frozenset[str]:
-    """Return the names of the tables that differ."""
-    names = {**before.tables, **after.tables}
-    pairs = {name: (before.tables.get(name), after.tables.get(name)) for name in names}
-    return frozenset(
-        name for name, (old, new) in pairs.items() if old is not new and old != new
-    )
 
 
 def _described(name: str, table: Table | None) -> Iterator[str]:

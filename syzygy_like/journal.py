@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.migrations import Migration
 from django.db.migrations.operations.base import Operation
 
-from syzygy_like.digests import digest, file_digest
+from syzygy_like.digests import digest, file_digest, is_same
 from syzygy_like.ledger import Ledger
 from syzygy_like.record import Begun
 
@@ -69,10 +69,7 @@ class Journal:
         if begun.backwards != backwards:
             raise UnfinishedMigrationError(key, begun.backwards, name_before(migration))
         count = begun.operations
-        is_same_file = begun.file and begun.file == file_digest(migration)
-        if not is_same_file and begun.digest != digest(
-            certain(migration, backwards, count)
-        ):
+        if not is_same(begun, migration, certain(migration, backwards, count)):
             raise ChangedMigrationError(key, count)
         return count
 

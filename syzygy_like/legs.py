@@ -9,7 +9,7 @@ from django.db.migrations import Migration
 from django.db.migrations.state import ProjectState
 
 from syzygy_like.crossing import Crossing, Extent, Portion
-from syzygy_like.digests import changed, effect
+from syzygy_like.digests import effect
 from syzygy_like.record import Key
 from syzygy_like.schema import Schema
 
@@ -71,7 +71,7 @@ def leg(crossing: Crossing, migration: Migration, part: Extent) -> Leg:
         before,
         after,
         effect(database, outcome),
-        changed(database, outcome),
+        database.differing(outcome),
         tuple(added(database, outcome)),
     )
 

@@ -171,10 +171,11 @@ class Scheduler:
         members = self.deploy.record.members
         keys = self.deploy.ordered({*members, *self.deploy.start_keys()})
         new = [each for each in pending if (each.app_label, each.name) not in keys]
-        start = self.history.at(keys)
+        tracker = self.history.at(keys)
+        start = tracker.world
         later = plan_pre_deploy(
-            self.history.forwards(start, new),
-            self.history.at(keys).world,
+            self.history.forwards(tracker, new),
+            start,
             self.history.edges(new, backwards=False),
             policy,
             lambda: self.history.crossing(self.history.at(keys)),

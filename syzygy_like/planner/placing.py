@@ -220,7 +220,7 @@ class Placer:
         after = step.database.apply(before)
         if self.crossing:
             after = self.crossing.outcome(step.migration)
-            tables = tables | _changed(before, after)
+            tables = tables | before.differing(after)
 
         def lost(code: Schema) -> list[Problem]:
             known, found = (
@@ -231,10 +231,3 @@ class Placer:
 
         found = dict.fromkeys(each for code in self.codes for each in lost(code))
         return tuple(avoidable(found))
-
-
-def _changed(before: Schema, after: Schema) -> frozenset[str]:
-    names = {**before.tables, **after.tables}
-    return frozenset(
-        name for name in names if before.tables.get(name) is not after.tables.get(name)
-    )

@@ -157,3 +157,10 @@ class Schema:
     """Tables by name."""
 
     tables: Mapping[str, Table] = dataclasses.field(default_factory=dict)
+
+    def differing(self, other: Schema) -> frozenset[str]:
+        """Return the names of the tables that differ in another schema."""
+        mine, others = self.tables, other.tables
+        names = {**mine, **others}
+        pairs = ((name, mine.get(name), others.get(name)) for name in names)
+        return frozenset(n for n, one, two in pairs if one is not two and one != two)
