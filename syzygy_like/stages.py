@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import Any
 
 
 class Stage(enum.Flag):
@@ -23,6 +24,18 @@ class Stage(enum.Flag):
         if self in (Stage.PRE_DEPLOY, Stage.POST_DEPLOY):
             return self ^ Stage.ANY
         return self
+
+    @classmethod
+    def _missing_(cls, value: object) -> Any:
+        """Return the stage with that label, which migration files name it by."""
+        if isinstance(value, str):
+            named = [stage for stage, label in _LABELS.items() if label == value]
+            return named[0] if named else None
+        return super()._missing_(value)
+
+    def deconstruct(self) -> tuple[str, list[str], dict[str, Any]]:
+        """Return how migration files write it; Django cannot on Python 3.10."""
+        return "syzygy_like.Stage", [self.label], {}
 
     @property
     def label(self) -> str:

@@ -25,7 +25,6 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.writer import MigrationWriter, OperationWriter
 from django.test import override_settings
 
-from syzygy_like import Stage
 from syzygy_like.rehearsal.inspection import physical as physical
 
 ROOT = Path(__file__).parent.parent
@@ -189,10 +188,7 @@ def source(operations: Any, attributes: dict[str, Any]) -> str:
     imports = {"from django.db import migrations, models"}
     body = []
     for name, value in attributes.items():
-        if isinstance(value, Stage):  # which Django cannot serialize on Python 3.10
-            text, needed = str(value), {"from syzygy_like import Stage"}
-        else:
-            text, needed = MigrationWriter.serialize(value)
+        text, needed = MigrationWriter.serialize(value)
         imports.update(needed)
         body.append(f"    {name} = {text}")
     body.append("    operations = [")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import django
 import pytest
+from django.core.management.base import CommandError
 from django.db import connections, migrations, models
 from django.db.migrations.state import ProjectState
 
@@ -179,6 +181,12 @@ def test_rows_whose_target_is_gone_may_be_held_in_any_way(app, database, hidden)
     app.write("shop", "0003_no_order", migrations.RemoveField("note", "order"))
     app.migrate("--pre-deploy", database=database)
     execute(database, "DELETE FROM shop_order WHERE id = 1")
+    if django.VERSION >= (6, 1) and database != "mysql":
+        # The database has cleared the key: the new version may have written that row.
+        with pytest.raises(CommandError, match="1 rows have no value there"):
+            app.migrate("--abort-deploy", database=database)
+        execute(database, "UPDATE shop_note SET parent_id = NULL")
+        execute(database, "DELETE FROM shop_note WHERE order_id IS NULL")
     app.migrate("--abort-deploy", database=database)
     assert ledger(database) is None
     assert execute(database, "SELECT id, parent_id FROM shop_note") == [(2, None)]
