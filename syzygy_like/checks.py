@@ -33,14 +33,14 @@ def check_stages(
     """Return what is wrong with the migrations of some apps, by default of all."""
     if _suspended.get():
         return []
-    from syzygy_like import cache
+    from syzygy_like.planning import review_cache
 
-    if cache.is_clean():
+    if review_cache.is_clean():
         return []
-    from syzygy_like.review import review
+    from syzygy_like.planning.review import review
 
     labels = None if app_configs is None else {each.label for each in app_configs}
     messages, modules = review(labels)
     if labels is None and not messages:
-        cache.remember(modules)
+        review_cache.remember(modules)
     return messages

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.db import models
 
-from syzygy_like.exercise import values
-from syzygy_like.exercise.relations import automatic_relations, delete
-from syzygy_like.exercise.rows import Fill, Rows, owners, written_fields
+from syzygy_like.rehearsal.workload import values
+from syzygy_like.rehearsal.workload.relations import automatic_relations, delete
+from syzygy_like.rehearsal.workload.rows import Fill, Rows, owners, written_fields
 
 Key = tuple[str, Any]
 Model = type[models.Model]

@@ -13,11 +13,18 @@ from typing import Any
 
 from django.db import IntegrityError, models, transaction
 
-from syzygy_like.exercise import values
-from syzygy_like.exercise.actions import Action, alone, together
-from syzygy_like.exercise.attempts import OWN_RULES, attempt
-from syzygy_like.exercise.reading import existing
-from syzygy_like.exercise.rows import Rows, highest, lowest, sparse, tables, typical
+from syzygy_like.rehearsal.workload import values
+from syzygy_like.rehearsal.workload.actions import Action, alone, together
+from syzygy_like.rehearsal.workload.reading import existing
+from syzygy_like.rehearsal.workload.rows import (
+    Rows,
+    highest,
+    lowest,
+    sparse,
+    tables,
+    typical,
+)
+from syzygy_like.rehearsal.workload.runner import OWN_RULES, attempt
 from tests.deployment_rows import (
     Key,
     Recording,

@@ -11,7 +11,7 @@ from django.db.migrations.questioner import MigrationQuestioner
 from django.db.migrations.state import ProjectState
 from hypothesis import assume
 
-from syzygy_like.exercise import values
+from syzygy_like.rehearsal.workload import values
 from tests.projects import migration
 from tests.repairs import has_key, parent_of
 from tests.test_soundness import dangles, migrations

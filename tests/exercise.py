@@ -10,10 +10,9 @@ from django.db import connections
 from django.db.migrations.state import ProjectState
 from django.db.utils import IntegrityError
 
-from syzygy_like.exercise.actions import Action, alone, together
-from syzygy_like.exercise.attempts import Failure, run
-from syzygy_like.exercise.bulk import create_related
-from syzygy_like.exercise.rows import (
+from syzygy_like.rehearsal.workload.actions import Action, alone, together
+from syzygy_like.rehearsal.workload.bulk import create_related
+from syzygy_like.rehearsal.workload.rows import (
     Fill,
     Model,
     Rows,
@@ -22,6 +21,7 @@ from syzygy_like.exercise.rows import (
     tables,
     typical,
 )
+from syzygy_like.rehearsal.workload.runner import Failure, run
 
 Actions = Callable[[Model, str], Iterable[Action]]
 

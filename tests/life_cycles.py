@@ -19,7 +19,7 @@ from django.db import DatabaseError, connections, migrations, models, transactio
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from syzygy_like.ledger import Ledger
+from syzygy_like.executor.ledger import Ledger
 from tests.databases import forget
 from tests.orders import (
     ABORT,

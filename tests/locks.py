@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connections
 
-from syzygy_like.timeouts import Limits, Patient, Retry
+from syzygy_like.safeguards.timeouts import Limits, Patient, Retry
 
 
 class Session:

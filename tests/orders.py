@@ -12,9 +12,9 @@ from django.db import connections, migrations, models
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from syzygy_like.crossing import Extent
-from syzygy_like.ledger import Ledger
-from syzygy_like.record import Record
+from syzygy_like.executor.ledger import Ledger
+from syzygy_like.executor.record import Record
+from syzygy_like.expand_contract.simulation import Extent
 from tests.databases import forget
 from tests.projects import Project, applied, physical
 

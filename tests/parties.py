@@ -17,11 +17,11 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connections
 
-import syzygy_like.production  # noqa: F401 - once here rather than in each process
-from syzygy_like.locking.vendors import database_name
-from syzygy_like.quorum import attendance
-from syzygy_like.quorum.meeting import Meetings
-from syzygy_like.quorum.tables import SUFFIX, Table
+import syzygy_like.management.migrate.guarded  # noqa: F401 - once here rather than in each process
+from syzygy_like.safeguards.locking.vendors import database_name
+from syzygy_like.safeguards.quorum import participant
+from syzygy_like.safeguards.quorum.database_store import SUFFIX, Table
+from syzygy_like.safeguards.quorum.meeting import Meetings
 from tests.databases import forget
 from tests.projects import Project
 
@@ -119,7 +119,7 @@ class Parties:
     def __init__(self, project: Project, database: str):
         self.project = project
         self.database = database
-        self.silence = attendance.SILENCE
+        self.silence = participant.SILENCE
         self.started: list[Party] = []
 
     def write(self, body: str) -> None:
@@ -164,7 +164,7 @@ class Parties:
         """Run migrate, as a process of its own does. Does not return."""
         code = 70
         try:
-            attendance.INTERVAL, attendance.SILENCE = INTERVAL, self.silence
+            participant.INTERVAL, participant.SILENCE = INTERVAL, self.silence
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             with output.open("w", buffering=1) as out:

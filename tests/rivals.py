@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db import connections
 
-from syzygy_like.locking.sqlite import SUFFIX, SQLiteLock
-from syzygy_like.locking.vendors import lock_for
+from syzygy_like.safeguards.locking.sqlite import SUFFIX, SQLiteLock
+from syzygy_like.safeguards.locking.vendors import lock_for
 
 ENDS = {"postgresql": "SELECT pg_terminate_backend(%s)", "mysql": "KILL %s"}
 

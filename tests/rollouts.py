@@ -11,8 +11,8 @@ from typing import Any
 from django.db import connections
 from django.db.backends.signals import connection_created
 
-from syzygy_like.rollout.codes import this_code
-from syzygy_like.rollout.marking import UID, mark
+from syzygy_like.safeguards.rollout.code_id import this_code
+from syzygy_like.safeguards.rollout.marking import UID, mark
 from tests.databases import forget
 from tests.orders import execute
 from tests.projects import Project

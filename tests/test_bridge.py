@@ -13,17 +13,17 @@ from django.db.migrations.state import ProjectState
 from hypothesis import event, given, note
 from hypothesis import strategies as st
 
-from syzygy_like.bridge import NoBridgeError, bridge
-from syzygy_like.compat import avoidable, incompatibilities
-from syzygy_like.effects import Reader
-from syzygy_like.exercise.actions import alone, together
-from syzygy_like.exercise.attempts import Failure, run
-from syzygy_like.exercise.rows import tables
-from syzygy_like.release import Release, ordered
-from syzygy_like.release.arrangement import combined
-from syzygy_like.release.halves import halves
-from syzygy_like.resolver import infer
+from syzygy_like.compatibility import avoidable, incompatibilities
+from syzygy_like.expand_contract.bridge import NoBridgeError, bridge
+from syzygy_like.expand_contract.change import Release, ordered
+from syzygy_like.expand_contract.halves import halves
+from syzygy_like.expand_contract.naming import combined
+from syzygy_like.planning.resolver import infer
+from syzygy_like.rehearsal.workload.actions import alone, together
+from syzygy_like.rehearsal.workload.rows import tables
+from syzygy_like.rehearsal.workload.runner import Failure, run
 from syzygy_like.schema import schema
+from syzygy_like.schema.effects import Reader
 from syzygy_like.stages import Stage
 from tests.exercise import build, populate, rehearse
 from tests.projects import physical

@@ -7,7 +7,7 @@ import pytest
 from django.apps import apps
 from django.db import connections
 
-from syzygy_like import backends
+from syzygy_like.planning import backends
 from tests.changes import CHANGES, Change, Outcome
 from tests.deployment import Deployment
 from tests.deployment_projects import write_models

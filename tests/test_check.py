@@ -12,11 +12,11 @@ from django.db import migrations, models
 from hypothesis import given
 
 from syzygy_like import Stage
-from syzygy_like.effects import Reader
-from syzygy_like.explain import explain
-from syzygy_like.resolver import Policy, advance, resolve
+from syzygy_like.planning.explanation import explain
+from syzygy_like.planning.resolver import Policy, advance, resolve
 from syzygy_like.schema import everywhere
-from syzygy_like.tracking import TrackedState, Tracker
+from syzygy_like.schema.effects import Reader
+from syzygy_like.schema.tracking import TrackedState, Tracker
 from tests.projects import migration
 from tests.releases import releases
 

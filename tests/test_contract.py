@@ -35,11 +35,11 @@ from django.db.models.fields import NOT_PROVIDED
 from django.db.models.options import normalize_together
 from django.db.models.utils import make_model_tuple
 
-from syzygy_like import backends
-from syzygy_like.history import full_plan
+from syzygy_like.planning import backends
+from syzygy_like.planning.history import full_plan
+from syzygy_like.safeguards.timeouts.retry import leave_transaction
 from syzygy_like.schema import Schema, everywhere, schema
-from syzygy_like.timeouts.patience import leave_transaction
-from syzygy_like.tracking import TrackedState, Tracker
+from syzygy_like.schema.tracking import TrackedState, Tracker
 from tests.projects import migration
 
 KEY = ("id", models.BigAutoField(primary_key=True))

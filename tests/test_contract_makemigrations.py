@@ -20,10 +20,10 @@ from django.db.migrations.state import ModelState, ProjectState
 from django.db.migrations.writer import MigrationWriter
 from django.db.models.fields import NOT_PROVIDED
 
-from syzygy_like.autodetector.memory import Memory
-from syzygy_like.bridge.fields import rebuilt
-from syzygy_like.release.halves import SilentQuestioner
-from syzygy_like.release.snippets import Snippet, copy
+from syzygy_like.expand_contract.bridge.fields import rebuilt
+from syzygy_like.expand_contract.data_functions import Snippet, copy
+from syzygy_like.expand_contract.halves import SilentQuestioner
+from syzygy_like.makemigrations.questioner import Memory
 
 KEY = ("id", models.BigAutoField(primary_key=True))
 SOURCE = inspect.getsource(makemigrations.Command)

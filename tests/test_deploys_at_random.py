@@ -10,7 +10,7 @@ from django.db import connections
 from hypothesis import event, given, note
 from hypothesis import strategies as st
 
-from syzygy_like.exercise.actions import alone, together
+from syzygy_like.rehearsal.workload.actions import alone, together
 from tests.crossings import Crossing, configured, difference, failures
 from tests.exercise import populate
 from tests.histories import histories

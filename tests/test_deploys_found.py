@@ -8,8 +8,8 @@ from django.core.management.base import CommandError
 from django.db import connections, migrations, models
 from django.db.migrations.state import ProjectState
 
-from syzygy_like.exercise.rows import Rows, highest
 from syzygy_like.rehearsal.inspection import difference, inspect
+from syzygy_like.rehearsal.workload.rows import Rows, highest
 from tests.orders import PRE, crash
 from tests.projects import migration
 from tests.test_halves_of_migrations import PK, REQUIRED, execute, ledger, refused

@@ -43,19 +43,18 @@ from django.core.management import (
 from django.db import DEFAULT_DB_ALIAS, connections
 
 import dev
-from syzygy_like import conf, ledger, report
-from syzygy_like.compat import RULES
-from syzygy_like.conflicts import (
+from syzygy_like import conf
+from syzygy_like.compatibility import RULES
+from syzygy_like.executor import ledger
+from syzygy_like.executor import messages as executor_messages
+from syzygy_like.executor.conflicts import (
     Conflict,
     DeployUnderWayError,
     Fault,
     InvalidEntryError,
 )
-from syzygy_like.crossing import Extent
-from syzygy_like.ledger import ConcurrentRunError
-from syzygy_like.locking import PooledError, Unlocked
-from syzygy_like.messages import deploys, production
-from syzygy_like.record import (
+from syzygy_like.executor.ledger import ConcurrentRunError
+from syzygy_like.executor.record import (
     PARTS,
     Begun,
     Entry,
@@ -64,11 +63,15 @@ from syzygy_like.record import (
     Release,
     dumps,
 )
+from syzygy_like.executor.rows import LostRowsError
+from syzygy_like.executor.tables import LEDGER
+from syzygy_like.expand_contract.simulation import Extent
+from syzygy_like.management.migrate import messages as migrate_messages
+from syzygy_like.rehearsal import report
 from syzygy_like.rehearsal.formats import FORMATS
-from syzygy_like.report import Moment, Verdict, Version
-from syzygy_like.rows import LostRowsError
-from syzygy_like.scratch.standins import standing_in
-from syzygy_like.tables import LEDGER
+from syzygy_like.rehearsal.report import Moment, Verdict, Version
+from syzygy_like.rehearsal.scratch.swapping import standing_in
+from syzygy_like.safeguards.locking import PooledError, Unlocked
 from tests.projects import Project
 
 if sys.version_info >= (3, 11):
@@ -612,7 +615,7 @@ def test_what_has_no_halves_is_told_in_the_words_of_the_messages():
     text = TEXTS[DOCS / "reference" / "blocked-plans.rst"]
     own = text.partition("What has no halves\n===")[2].partition("\n===")[0]
     told = re.findall(r"^\*(.+)\*$", own, re.M)
-    assert set(told) == set(deploys.OBSTACLES.values())
+    assert set(told) == set(executor_messages.OBSTACLES.values())
 
 
 def test_what_a_deploy_that_is_under_way_refuses_is_told():
@@ -620,14 +623,14 @@ def test_what_a_deploy_that_is_under_way_refuses_is_told():
     own = text.partition("While a deploy is under way\n===")[2]
     errors = [InvalidEntryError(("...",), fault) for fault in Fault]
     messages = [
-        *deploys.CONFLICTS.values(),
-        *map(deploys.invalid_entry, errors),
-        deploys.foreign(DeployUnderWayError(Conflict.FOREIGN, ("...",))),
-        deploys.concurrent(ConcurrentRunError()),
-        deploys.invalid_record(InvalidRecordError("...")),
-        deploys.lost_rows(LostRowsError("...", "...", 1, False)),
-        deploys.in_the_way([held("...")], {("...",): None}),
-        deploys.would_go(["..."]),
+        *executor_messages.CONFLICTS.values(),
+        *map(executor_messages.invalid_entry, errors),
+        executor_messages.foreign(DeployUnderWayError(Conflict.FOREIGN, ("...",))),
+        executor_messages.concurrent(ConcurrentRunError()),
+        executor_messages.invalid_record(InvalidRecordError("...")),
+        executor_messages.lost_rows(LostRowsError("...", "...", 1, False)),
+        executor_messages.in_the_way([held("...")], {("...",): None}),
+        executor_messages.would_go(["..."]),
     ]
     told = re.findall(r"^\*(.+)\*$", own, re.M)
     for each in told:
@@ -648,20 +651,27 @@ def test_what_several_releases_at_once_are_told():
     when = datetime.datetime(2026, 12, 7, tzinfo=datetime.timezone.utc)
     made = ["shop_product.sku"]
     foreign = DeployUnderWayError(Conflict.FOREIGN, sku, ("shop", "0002_hotfix"))
-    in_the_way = deploys.in_the_way([held(*quantity)], {sku: None})
-    delayed = deploys.in_the_way([held(*quantity)], {sku: when})
+    in_the_way = executor_messages.in_the_way([held(*quantity)], {sku: None})
+    delayed = executor_messages.in_the_way([held(*quantity)], {sku: when})
     pooled = PooledError("default")
     unlocked = Unlocked("default", pooled)
     messages = {
         "several-releases": [
-            *deploys.remarks([sku], []),
-            *deploys.remarks([], [later]),
-            deploys.foreign(foreign),
+            *executor_messages.remarks([sku], []),
+            *executor_messages.remarks([], [later]),
+            executor_messages.foreign(foreign),
             in_the_way,
             delayed.partition("\n")[2],
         ],
-        "abort-deploy": [deploys.going(made), deploys.QUESTION, deploys.would_go(made)],
-        "one-at-a-time": [production.failed(pooled), production.told(unlocked)],
+        "abort-deploy": [
+            executor_messages.going(made),
+            executor_messages.QUESTION,
+            executor_messages.would_go(made),
+        ],
+        "one-at-a-time": [
+            migrate_messages.failed(pooled),
+            migrate_messages.told(unlocked),
+        ],
     }
     for name, texts in messages.items():
         page = " ".join(TEXTS[DOCS / "how-to" / f"{name}.rst"].split())
@@ -670,9 +680,9 @@ def test_what_several_releases_at_once_are_told():
     table = TEXTS[DOCS / "how-to" / "several-releases.rst"].partition("list-table")[2]
     everything = [
         *itertools.chain(*messages.values()),
-        *deploys.CONFLICTS.values(),
-        deploys.concurrent(ConcurrentRunError()),
-        deploys.invalid_entry(InvalidEntryError(sku, Fault.CHANGED)),
+        *executor_messages.CONFLICTS.values(),
+        executor_messages.concurrent(ConcurrentRunError()),
+        executor_messages.invalid_entry(InvalidEntryError(sku, Fault.CHANGED)),
     ]
     cells = re.findall(r"^   \* - (.+?)\n     - ", table, re.M | re.S)
     for told in re.findall(r"\*(.+?)\*", " ".join(cells)):

@@ -17,12 +17,13 @@ from django.db.migrations.recorder import MigrationRecorder
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from syzygy_like import Stage, ledger
-from syzygy_like.conflicts import Conflict, DeployUnderWayError
-from syzygy_like.executor import StagedExecutor
-from syzygy_like.guard import Guard
-from syzygy_like.history import full_plan
-from syzygy_like.record import Record
+from syzygy_like import Stage
+from syzygy_like.executor import ledger
+from syzygy_like.executor.conflicts import Conflict, DeployUnderWayError
+from syzygy_like.executor.executor import StagedExecutor
+from syzygy_like.executor.hooks import Guard
+from syzygy_like.executor.record import Record
+from syzygy_like.planning.history import full_plan
 from tests.projects import applied, migration, physical
 from tests.releases import releases
 

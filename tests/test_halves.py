@@ -14,10 +14,10 @@ from django.db.migrations import (
 )
 from django.db.migrations.state import ModelState, ProjectState
 
-from syzygy_like.bridge import Omission, bridge
-from syzygy_like.release import Release
-from syzygy_like.release.alone import in_halves
-from syzygy_like.release.halves import detect, halves
+from syzygy_like.expand_contract.alone import in_halves
+from syzygy_like.expand_contract.bridge import Omission, bridge
+from syzygy_like.expand_contract.change import Release
+from syzygy_like.expand_contract.halves import detect, halves
 
 
 def state(**fields: models.Field) -> ProjectState:

@@ -223,23 +223,23 @@ def test_a_plain_migrate_imports_none_of_the_machinery():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert set(run.stdout.split()) == {
-        "syzygy_like.arguments",
+        "syzygy_like.management.migrate.options",
         "syzygy_like.checks",
         "syzygy_like.conf",
-        "syzygy_like.consoles",
-        "syzygy_like.looking",
+        "syzygy_like.console",
+        "syzygy_like.executor.looking",
         "syzygy_like.management",
         "syzygy_like.management.commands",
         "syzygy_like.management.commands.migrate",
         "syzygy_like.seam",
         "syzygy_like.stages",
-        "syzygy_like.tables",
+        "syzygy_like.executor.tables",
     }, run.stderr
 
 
 def test_a_staged_run_imports_only_what_it_was_asked_for():
     code = (
-        "import sys, syzygy_like.production\n"
+        "import sys, syzygy_like.management.migrate.guarded\n"
         "names = [name for name in sys.modules if 'syzygy_like.' in name]\n"
         "print(*{name.split('.')[1] for name in names})\n"
     )

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from django.db import connections, transaction
 
-from syzygy_like.locking import (
+from syzygy_like.management.migrate import messages
+from syzygy_like.safeguards.locking import (
     Acquired,
     Hold,
     Holder,
@@ -26,10 +27,9 @@ from syzygy_like.locking import (
     one_at_a_time,
     waiting,
 )
-from syzygy_like.locking.mysql import lock_name
-from syzygy_like.locking.servers import ask, own_connection
-from syzygy_like.locking.vendors import lock_for
-from syzygy_like.messages import production
+from syzygy_like.safeguards.locking.mysql import lock_name
+from syzygy_like.safeguards.locking.server import ask, own_connection
+from syzygy_like.safeguards.locking.vendors import lock_for
 from tests.killing import PATIENCE, Child
 from tests.orders import execute
 from tests.pgbouncer import registered
@@ -69,7 +69,7 @@ def test_another_run_is_waited_for(database):
         with one_at_a_time(database, PATIENCE, tell) as hold:
             hold.check()
     assert [type(each) for each in told] == [Waiting, Acquired]
-    first, last = map(production.told, told)
+    first, last = map(messages.told, told)
     assert first.startswith(
         f"Another run migrates the database {database!r}; waiting for it, for at most "
         "1 min. It is "
@@ -91,7 +91,7 @@ def test_who_waits_for_long_is_told_again(database, monkeypatch):
         with one_at_a_time(database, PATIENCE, tell):
             pass
     assert [type(each) for each in told] == [Waiting, Waiting, Waiting, Acquired]
-    assert "Still waiting after" in production.told(told[1])
+    assert "Still waiting after" in messages.told(told[1])
 
 
 def test_it_is_not_waited_for_for_ever(database):
@@ -100,7 +100,7 @@ def test_it_is_not_waited_for_for_ever(database):
         with one_at_a_time(database, 0.15, told.append):
             pytest.fail("there are two runs")
     assert [type(each) for each in told] == [Waiting]
-    text = production.failed(caught.value)
+    text = messages.failed(caught.value)
     assert (
         f"migrates the database {database!r}, which did not end within 150 ms" in text
     )
@@ -119,7 +119,7 @@ def test_postgresql_tells_who_has_it(database):
                 pass
     assert (found.pid, found.application) == (pid, "worker 7")
     assert 0 <= found.connected < PATIENCE
-    text = production.failed(caught.value)
+    text = messages.failed(caught.value)
     assert f'PostgreSQL process {pid} ("worker 7"), connected for ' in text
     assert f"SELECT pg_terminate_backend({pid});" in text
 
@@ -131,7 +131,7 @@ def test_mysql_tells_who_has_it(database):
         with pytest.raises(LockWaitError) as caught:  # noqa: SIM117
             with one_at_a_time(database, 0, silent):
                 pass
-    text = production.failed(caught.value)
+    text = messages.failed(caught.value)
     assert f"MySQL connection {pid}." in text
     assert f"KILL {pid};" in text
 
@@ -194,7 +194,7 @@ def test_whoever_loses_it_notices(database):
             hold.check()
         with rival(database):
             pass
-    text = production.failed(caught.value)
+    text = messages.failed(caught.value)
     assert f"kept other runs from the database {database!r}" in text
 
 
@@ -345,7 +345,7 @@ def test_a_file_that_is_no_lock_is_named(database, spoil):
         with pytest.raises(LockFileError) as caught:  # noqa: SIM117
             with one_at_a_time(database, 0, silent):
                 pass
-        assert str(path) in production.failed(caught.value)
+        assert str(path) in messages.failed(caught.value)
     finally:
         path.rmdir() if path.is_dir() else path.unlink()
 
@@ -353,9 +353,9 @@ def test_a_file_that_is_no_lock_is_named(database, spoil):
 @pytest.mark.parametrize(
     "text",
     [
-        production.told(Waiting("default", 600, 0, HOLDER)),
-        production.told(Acquired("default", 35)),
-        production.failed(WAIT_ERROR),
+        messages.told(Waiting("default", 600, 0, HOLDER)),
+        messages.told(Acquired("default", 35)),
+        messages.failed(WAIT_ERROR),
     ],
 )
 def test_the_docs_show_what_is_said(text):

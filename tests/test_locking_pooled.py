@@ -9,10 +9,10 @@ import pytest
 from django.db import connections, migrations, transaction
 from django.test import override_settings
 
-from syzygy_like.locking import PooledError
-from syzygy_like.locking.poolers import is_pooled
-from syzygy_like.locking.servers import ask, own_connection
-from syzygy_like.locking.vendors import lock_for
+from syzygy_like.safeguards.locking import PooledError
+from syzygy_like.safeguards.locking.server import ask, own_connection
+from syzygy_like.safeguards.locking.vendors import lock_for
+from syzygy_like.safeguards.poolers import is_pooled
 from tests.orders import PK, PRE, execute, refused
 from tests.pgbouncer import pooled
 from tests.projects import applied

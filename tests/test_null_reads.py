@@ -5,9 +5,10 @@ from __future__ import annotations
 import django
 import pytest
 
-from syzygy_like import autodetector, backends
-from syzygy_like.bridge.places import Atlas
-from syzygy_like.compat import incompatibilities
+from syzygy_like.compatibility import incompatibilities
+from syzygy_like.expand_contract.bridge.locations import Atlas
+from syzygy_like.makemigrations import autodetector
+from syzygy_like.planning import backends
 from syzygy_like.schema import Schema, everywhere
 from tests.changes import CHANGES
 from tests.changes.change import EVERYWHERE

@@ -20,11 +20,16 @@ from django.db.utils import ConnectionHandler
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from syzygy_like import backends
-from syzygy_like.bridge import bridge
-from syzygy_like.bridge.fields import nullable, omittable, repeatable, unconstrained
-from syzygy_like.bridge.loosening import is_in_unique
-from syzygy_like.bridge.omission import LARGE, Omission
+from syzygy_like.expand_contract.bridge import bridge
+from syzygy_like.expand_contract.bridge.fields import (
+    nullable,
+    omittable,
+    repeatable,
+    unconstrained,
+)
+from syzygy_like.expand_contract.bridge.relaxing import is_in_unique
+from syzygy_like.planning import backends
+from syzygy_like.schema.database_defaults import LARGE, Omission
 from tests.databases import mysql_driver
 
 NULL = "NULL"

@@ -9,14 +9,14 @@ from django.db import migrations, models
 from hypothesis import given
 
 from syzygy_like import Stage
-from syzygy_like.compat import errors, incompatibilities
-from syzygy_like.effects import Reader
-from syzygy_like.messages.plans import reasons
-from syzygy_like.placements import Outcome
-from syzygy_like.planner import plan_post_deploy, plan_pre_deploy
-from syzygy_like.resolver import Policy, advance
+from syzygy_like.compatibility import errors, incompatibilities
+from syzygy_like.planning.messages.plans import reasons
+from syzygy_like.planning.plan import Outcome
+from syzygy_like.planning.planner import plan_post_deploy, plan_pre_deploy
+from syzygy_like.planning.resolver import Policy, advance
 from syzygy_like.schema import everywhere
-from syzygy_like.tracking import TrackedState, Tracker
+from syzygy_like.schema.effects import Reader
+from syzygy_like.schema.tracking import TrackedState, Tracker
 from tests.projects import migration
 from tests.releases import releases
 

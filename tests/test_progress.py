@@ -12,7 +12,7 @@ from django.core.management.commands import migrate as django_migrate
 from django.db import migrations, models
 
 from syzygy_like.management.commands.migrate import Command
-from syzygy_like.progress import LONG, Counter, clock
+from syzygy_like.management.migrate.progress import LONG, Counter, clock
 
 KEY = ("id", models.BigAutoField(primary_key=True))
 NUMBER = models.IntegerField(null=True)

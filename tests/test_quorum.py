@@ -10,11 +10,11 @@ import pytest
 from django.core.management.base import CommandError
 from django.db import connections, migrations, models
 
-from syzygy_like.interrupts import TERMINATION
-from syzygy_like.locking.vendors import database_name
-from syzygy_like.quorum import Quorum, joined
-from syzygy_like.quorum.meeting import Meetings
-from syzygy_like.quorum.tables import SUFFIX, TABLE
+from syzygy_like.safeguards.interrupts import TERMINATION
+from syzygy_like.safeguards.locking.vendors import database_name
+from syzygy_like.safeguards.quorum import Quorum, joined
+from syzygy_like.safeguards.quorum.database_store import SUFFIX, TABLE
+from syzygy_like.safeguards.quorum.meeting import Meetings
 from tests.orders import add, ledger, refused, remove, started
 from tests.parties import (
     SHORT_SILENCE,
@@ -359,7 +359,9 @@ def test_a_single_party_waits_for_nobody(parties, database):
     assert "Party a (this one) applies the plan for all." in said
     assert parties.times == 1
     assert meetings(database) == Meetings()
-    assert "syzygy_like.quorum" not in {each.name for each in threading.enumerate()}
+    assert "syzygy_like.safeguards.quorum" not in {
+        each.name for each in threading.enumerate()
+    }
 
 
 @on_postgresql

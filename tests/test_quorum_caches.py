@@ -14,10 +14,10 @@ from django.core.management import call_command
 from django.db import migrations, models
 from django.test import override_settings
 
-from syzygy_like.quorum import attendance, caching
-from syzygy_like.quorum.meeting import Meetings, Member
-from syzygy_like.quorum.stores import store_for
-from syzygy_like.quorum.tables import TABLE
+from syzygy_like.safeguards.quorum import cache_store, participant
+from syzygy_like.safeguards.quorum.database_store import TABLE
+from syzygy_like.safeguards.quorum.meeting import Meetings, Member
+from syzygy_like.safeguards.quorum.store import store_for
 from tests.databases import forget
 from tests.orders import execute, refused
 from tests.parties import SHORT_SILENCE, Parties, remove_meetings, wait_until
@@ -206,10 +206,10 @@ class Forgetful(BaseCache):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(attendance, "INTERVAL", 0.02)
-    monkeypatch.setattr(attendance, "SILENCE", 0.1)
-    monkeypatch.setattr(attendance, "FAREWELL", 0.1)
-    monkeypatch.setattr(caching, "LOCKED", 0.05)
+    monkeypatch.setattr(participant, "INTERVAL", 0.02)
+    monkeypatch.setattr(participant, "SILENCE", 0.1)
+    monkeypatch.setattr(participant, "FAREWELL", 0.1)
+    monkeypatch.setattr(cache_store, "LOCKED", 0.05)
 
 
 @on_postgresql

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syzygy_like.messages import production as messages
-from syzygy_like.quorum import (
+from syzygy_like.management.migrate import messages
+from syzygy_like.safeguards.quorum import (
     CacheFault,
     CacheFaultError,
     EvictedError,
@@ -17,7 +17,8 @@ from syzygy_like.quorum import (
     Place,
     QuorumTimeoutError,
 )
-from syzygy_like.quorum.meeting import (
+from syzygy_like.safeguards.quorum.liveness import Watch
+from syzygy_like.safeguards.quorum.meeting import (
     KEPT,
     Meeting,
     Meetings,
@@ -26,7 +27,6 @@ from syzygy_like.quorum.meeting import (
     dumps,
     loads,
 )
-from syzygy_like.quorum.watching import Watch
 
 # Two processes of one party among them.
 MEMBERS = [Member("a", "1", 2), Member("a", "2", 2), Member("b", "3", 2)]

@@ -9,10 +9,8 @@ from django.db import connections
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syzygy_like import backends
-from syzygy_like.crossing import Extent
-from syzygy_like.ledger import ConcurrentRunError, Ledger
-from syzygy_like.record import (
+from syzygy_like.executor.ledger import ConcurrentRunError, Ledger
+from syzygy_like.executor.record import (
     Begun,
     Entry,
     InvalidRecordError,
@@ -21,7 +19,9 @@ from syzygy_like.record import (
     dumps,
     loads,
 )
-from syzygy_like.tables import LEDGER
+from syzygy_like.executor.tables import LEDGER
+from syzygy_like.expand_contract.simulation import Extent
+from syzygy_like.planning import backends
 from tests.projects import tables
 
 KEYS = st.tuples(st.sampled_from(["shop", "blog"]), st.sampled_from(["0001", "0002.a"]))

@@ -7,10 +7,10 @@ from django.db import connections, models
 from django.db.migrations.state import ModelState
 from django.db.models import signals
 
-from syzygy_like.exercise.attempts import Failure
-from syzygy_like.exercise.code import MOST_ROWS, Code, new_failures
-from syzygy_like.exercise.reading import spread
-from syzygy_like.exercise.silence import PLACES, silence
+from syzygy_like.rehearsal.workload.muting import PLACES, silence
+from syzygy_like.rehearsal.workload.reading import spread
+from syzygy_like.rehearsal.workload.runner import Failure
+from syzygy_like.rehearsal.workload.workload import MOST_ROWS, Code, new_failures
 from tests.exercise import build
 from tests.test_rehearsal_rows import KEY, FussyField, Rank, StrictField, model, state
 

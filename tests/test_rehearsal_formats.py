@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syzygy_like import __version__
-from syzygy_like.compat import RULES
-from syzygy_like.messages.mishaps import shortened
+from syzygy_like.compatibility import RULES
 from syzygy_like.rehearsal.formats import FORMATS, rendered
-from syzygy_like.report import (
+from syzygy_like.rehearsal.messages.findings import shortened
+from syzygy_like.rehearsal.report import (
     Lock,
     Mishap,
     Moment,

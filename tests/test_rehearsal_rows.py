@@ -8,9 +8,9 @@ import pytest
 from django.db import connection, connections, models
 from django.db.migrations.state import ModelState, ProjectState
 
-from syzygy_like.exercise import values
-from syzygy_like.exercise.reading import WrongReadError, read_back, search
-from syzygy_like.exercise.rows import (
+from syzygy_like.rehearsal.workload import values
+from syzygy_like.rehearsal.workload.reading import WrongReadError, read_back, search
+from syzygy_like.rehearsal.workload.rows import (
     Rows,
     UnsuitableError,
     lowest,

@@ -8,10 +8,10 @@ import pytest
 from django.db import migrations, models
 
 from syzygy_like import Stage, StageSource
-from syzygy_like.effects import Reader
-from syzygy_like.resolver import InvalidStageError, Policy, advance, resolve
+from syzygy_like.planning.resolver import InvalidStageError, Policy, advance, resolve
 from syzygy_like.schema import everywhere
-from syzygy_like.tracking import TrackedState, Tracker
+from syzygy_like.schema.effects import Reader
+from syzygy_like.schema.tracking import TrackedState, Tracker
 from tests.projects import migration
 
 PRE, POST, ANY, NONE = Stage.PRE_DEPLOY, Stage.POST_DEPLOY, Stage.ANY, Stage(0)

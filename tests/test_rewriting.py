@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syzygy_like.rewriting import (
+from syzygy_like.makemigrations.split.rewriting import (
     Change,
     Fault,
     RewritingError,

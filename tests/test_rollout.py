@@ -12,15 +12,15 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connections
 
-from syzygy_like.messages.production import failed
-from syzygy_like.rollout import (
+from syzygy_like.management.migrate.messages import failed
+from syzygy_like.safeguards.rollout import (
     BehindPoolerError,
     OthersSeen,
     RolledOut,
     Watching,
-    gate,
+    detection,
     wait_for_rollout,
-    watch,
+    waiting,
 )
 from tests.databases import forget, scratch_name
 from tests.orders import INITIAL, POST, TABLE, execute, remove, started, write
@@ -34,8 +34,8 @@ postgresql = pytest.mark.databases("postgresql")
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch):
-    monkeypatch.setattr(watch, "QUIET", 0.2)
-    monkeypatch.setattr(gate, "POLL", 0.02)
+    monkeypatch.setattr(detection, "QUIET", 0.2)
+    monkeypatch.setattr(waiting, "POLL", 0.02)
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_it_says_what_a_role_cannot_see(shop, database):
         serving(shop, database, marks=False),
     ):
         new_code(shop, database, poor)
-        with shop.active(), pytest.raises(watch.RolloutUnfinishedError) as caught:
+        with shop.active(), pytest.raises(detection.RolloutUnfinishedError) as caught:
             wait_for_rollout(poor, 0, told.append)
     (seen,) = told
     # The role of those with a mark is the project's, of whatever code.

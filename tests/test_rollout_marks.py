@@ -15,14 +15,19 @@ from django.db.migrations.loader import MigrationLoader
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
-from syzygy_like.messages.production import failed
-from syzygy_like.rollout import OthersSeen, RolledOut, RolloutUnfinishedError, marks
-from syzygy_like.rollout.backends import Backend
-from syzygy_like.rollout.codes import migration_names, this_code
-from syzygy_like.rollout.gate import REMIND, Teller
-from syzygy_like.rollout.marking import UID
-from syzygy_like.rollout.marks import Mark, Way
-from syzygy_like.rollout.watch import GRACE, QUIET, Watch
+from syzygy_like.management.migrate.messages import failed
+from syzygy_like.safeguards.rollout import (
+    OthersSeen,
+    RolledOut,
+    RolloutUnfinishedError,
+    marks,
+)
+from syzygy_like.safeguards.rollout.backends import Backend
+from syzygy_like.safeguards.rollout.code_id import migration_names, this_code
+from syzygy_like.safeguards.rollout.detection import GRACE, QUIET, Watch
+from syzygy_like.safeguards.rollout.marking import UID
+from syzygy_like.safeguards.rollout.marks import Mark, Way
+from syzygy_like.safeguards.rollout.waiting import REMIND, Teller
 from tests.databases import forget
 from tests.orders import ORDER
 from tests.pgbouncer import registered
@@ -125,7 +130,7 @@ def test_connections_are_marked_only_with_the_setting(config):
 def test_nothing_of_it_is_imported_without_the_setting():
     code = (
         "import sys, django; django.setup()\n"
-        "print('syzygy_like.rollout' in sys.modules)\n"
+        "print('syzygy_like.safeguards.rollout' in sys.modules)\n"
     )
     environ = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
     run = subprocess.run(

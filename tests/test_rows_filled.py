@@ -10,7 +10,7 @@ from django.db import connections, migrations, models
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from syzygy_like import backends
+from syzygy_like.planning import backends
 from tests.deployment_projects import run, write_models
 from tests.orders import (
     ABORT,

@@ -14,7 +14,7 @@ from django.db.migrations.state import ModelState, ProjectState
 from django.db.models.functions import Coalesce, Lower
 from django.db.models.lookups import GreaterThan
 
-from syzygy_like.compat import RULES, errors, incompatibilities
+from syzygy_like.compatibility import RULES, errors, incompatibilities
 from syzygy_like.schema import schema
 from tests.exercise import exercise
 from tests.vocabulary import Code

@@ -7,13 +7,13 @@ from django.db import connections
 from django.db.migrations import Migration
 from django.db.migrations.state import ProjectState
 
-from syzygy_like.effects import Reader
-from syzygy_like.exercise.actions import alone, together
-from syzygy_like.exercise.rows import tables, typical
-from syzygy_like.resolver import infer
+from syzygy_like.planning.resolver import infer
+from syzygy_like.rehearsal.workload.actions import alone, together
+from syzygy_like.rehearsal.workload.rows import tables, typical
 from syzygy_like.schema import everywhere
+from syzygy_like.schema.effects import Reader
+from syzygy_like.schema.tracking import TrackedState, Tracker
 from syzygy_like.stages import Stage
-from syzygy_like.tracking import TrackedState, Tracker
 from tests.exercise import populate, rehearse
 from tests.scenarios import SCENARIOS, Scenario
 

@@ -9,7 +9,7 @@ from django.db import connections, models
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.models.functions import Now, Upper
 
-from syzygy_like.compat import errors, incompatibilities
+from syzygy_like.compatibility import errors, incompatibilities
 from syzygy_like.schema import (
     ANYTHING,
     ColumnType,
@@ -18,7 +18,7 @@ from syzygy_like.schema import (
     everywhere,
     schema,
 )
-from syzygy_like.tracking import TrackedState, Tracker
+from syzygy_like.schema.tracking import TrackedState, Tracker
 from tests.exercise import build
 from tests.vocabulary import Amount, Code
 

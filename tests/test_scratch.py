@@ -24,17 +24,17 @@ from django.db.backends.mysql.creation import DatabaseCreation as MySQLCreation
 from django.db.backends.signals import connection_created
 from django.utils.connection import ConnectionDoesNotExist
 
-from syzygy_like.scratch import (
+from syzygy_like.rehearsal.scratch import (
     CannotCopyError,
     InTransactionError,
     LeftBehindError,
     Scratch,
     ScratchError,
     WrongDatabaseError,
-    guards,
-    makers,
+    creation,
+    unreachable,
 )
-from syzygy_like.scratch.guards import NotRehearsedError
+from syzygy_like.rehearsal.scratch.unreachable import NotRehearsedError
 from tests.databases import forget
 from tests.projects import ROOT, tables
 
@@ -120,7 +120,7 @@ def _own_folder(tmp_path, monkeypatch):
 def _no_refusals():
     """Leave no refusal behind, which the next rehearsal of the process would raise."""
     yield
-    guards.forget()
+    unreachable.forget()
 
 
 def test_it_is_made_used_and_dropped(database):
@@ -191,7 +191,7 @@ def test_it_is_used_again_and_within_limits(database):
         pass
     with Scratch([database]) as second:
         assert first.names != second.names
-    maker = makers.maker(database)
+    maker = creation.maker(database)
     maker.settings["NAME"] = long
     name = Path(maker.free_name())
     last = name.parent.name if connections[database].vendor == "sqlite" else name.name
@@ -444,7 +444,7 @@ def test_receivers_are_called(database):
 
 
 def test_what_is_left_behind_is_named(database, monkeypatch):
-    cls = type(makers.maker(database))
+    cls = type(creation.maker(database))
     drop = cls.drop
     scratch = Scratch([database]).__enter__()
     monkeypatch.setattr(cls, "drop", lambda *_: 1 / 0)
@@ -458,14 +458,14 @@ def test_what_is_left_behind_is_named(database, monkeypatch):
     assert len(users) == (connections[database].vendor == "postgresql")
     assert isinstance(caught.value.error, ZeroDivisionError)
     assert isinstance(caught.value.__cause__, KeyError)
-    makers.maker(database).drop(name)
+    creation.maker(database).drop(name)
     for user in users:
         run(database, f"DROP ROLE {user}")
     assert made(database) == set()
 
 
 def test_ctrl_c_during_the_drop_waits(database, monkeypatch):
-    cls = type(makers.maker(database))
+    cls = type(creation.maker(database))
     drop = cls.drop
 
     def interrupted(self, name):
@@ -492,7 +492,7 @@ def test_a_forked_process_drops_nothing(database):
             os._exit(0)
         os.waitpid(child, 0)
         name = scratch.names[database]
-        assert makers.maker(database).is_used_by(connections[database], name)
+        assert creation.maker(database).is_used_by(connections[database], name)
         run(database, "CREATE TABLE other (id INTEGER)")
 
 
@@ -501,7 +501,7 @@ import sys, time
 import django
 django.setup()
 from django.db import connections
-from syzygy_like.scratch import Scratch
+from syzygy_like.rehearsal.scratch import Scratch
 alias = sys.argv[1]
 with Scratch([alias]) as scratch:
     with connections[alias].cursor() as cursor:

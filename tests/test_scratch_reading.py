@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syzygy_like.scratch.guards.reading import outside
+from syzygy_like.rehearsal.scratch.unreachable.reading import outside
 
 OTHERS = frozenset({"other", "shop", "mysql"})
 

@@ -13,7 +13,9 @@ from django.db import migrations, models
 from django.test import override_settings
 
 import syzygy_like
-from syzygy_like import Stage, conf, messages, policies
+from syzygy_like import Stage, conf
+from syzygy_like.planning import policy as policies
+from syzygy_like.rehearsal import messages
 from tests.projects import applied, migration
 
 OVERRIDE = conf.OVERRIDE

@@ -17,10 +17,10 @@ from django.db.models import NOT_PROVIDED
 from hypothesis import HealthCheck, event, given, note, settings
 from hypothesis import strategies as st
 
-from syzygy_like.compat import Problem, errors, incompatibilities
-from syzygy_like.effects import Reader
+from syzygy_like.compatibility import Problem, errors, incompatibilities
 from syzygy_like.schema import Schema, Table, everywhere, schema
-from syzygy_like.tracking import TrackedState, Tracker
+from syzygy_like.schema.effects import Reader
+from syzygy_like.schema.tracking import TrackedState, Tracker
 from tests.exercise import exercise
 from tests.strategies import pairs, states
 from tests.vocabulary import described

@@ -15,9 +15,9 @@ from django.core.management.base import CommandError
 from django.db import migrations, models
 
 from syzygy_like import Stage
-from syzygy_like.explain import Explanation
-from syzygy_like.splitting.parts import parts
-from syzygy_like.splitting.subject import find
+from syzygy_like.makemigrations.split.migration import find
+from syzygy_like.makemigrations.split.parts import parts
+from syzygy_like.planning.explanation import Explanation
 from tests.projects import Project, applied, columns, physical
 from tests.test_check import CUSTOMER, MIXED, SHELF
 from tests.test_check import ORDER as ORDERS

@@ -23,7 +23,7 @@ from syzygy_like.schema import (
     Schema,
     Table,
 )
-from syzygy_like.sql import is_available, read_sql
+from syzygy_like.schema.sql import is_available, read_sql
 
 INTEGER = ColumnType("integer", low=-(2**31), high=2**31 - 1)
 POSITIVE = ColumnType("integer", low=0, high=2**31 - 1)
@@ -576,7 +576,7 @@ class TestAvailability:
 
     def test_not_imported_before_it_is_needed(self):
         code = (
-            "import sys; from syzygy_like.sql import is_available;"
+            "import sys; from syzygy_like.schema.sql import is_available;"
             "print(is_available(), 'sqlglot' in sys.modules)"
         )
         done = subprocess.run(
@@ -597,7 +597,7 @@ class TestLogging:
         assert logging.getLogger("sqlglot").filters == before
 
     def test_why(self, caplog):
-        with caplog.at_level(logging.DEBUG, "syzygy_like.sql"):
+        with caplog.at_level(logging.DEBUG, "syzygy_like.schema.sql"):
             read("DO $$ $$")
         assert "cannot be read" in caplog.text
 

@@ -11,13 +11,12 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models.signals import post_migrate
 from django.test.utils import CaptureQueriesContext
 
-from syzygy_like import backends
-from syzygy_like.crossing import Extent
-from syzygy_like.ledger import Ledger
+from syzygy_like.executor.ledger import Ledger
+from syzygy_like.executor.record import Entry, Record, Release
+from syzygy_like.expand_contract.simulation import Extent
 from syzygy_like.management.commands.migrate import Command
-from syzygy_like.record import Entry, Record, Release
-from syzygy_like.rehearsal.opening import OpeningError, open_at, pending
-from syzygy_like.starts import (
+from syzygy_like.planning import backends
+from syzygy_like.rehearsal.starting_point import (
     FromDatabase,
     FromNames,
     Note,
@@ -26,8 +25,9 @@ from syzygy_like.starts import (
     from_database,
     from_names,
 )
-from syzygy_like.starts.names import InvalidNameError, NameFault
-from syzygy_like.starts.recorded import RecordedLoader
+from syzygy_like.rehearsal.starting_point.applying import OpeningError, open_at, pending
+from syzygy_like.rehearsal.starting_point.names import InvalidNameError, NameFault
+from syzygy_like.rehearsal.starting_point.recorded import RecordedLoader
 from tests.orders import NULLABLE, ORDER, PK, add
 from tests.projects import physical, tables
 

@@ -15,9 +15,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from syzygy_like.management.commands.migrate import Command
-from syzygy_like.rehearsal.opening import open_at, pending
-from syzygy_like.starts import from_database, from_names, names
-from syzygy_like.starts.recorded import RecordedLoader
+from syzygy_like.rehearsal.starting_point import from_database, from_names, names
+from syzygy_like.rehearsal.starting_point.applying import open_at, pending
+from syzygy_like.rehearsal.starting_point.recorded import RecordedLoader
 from tests.test_graphs import APPS, graphs, start, with_database
 
 pytestmark = pytest.mark.databases("sqlite")

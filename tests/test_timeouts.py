@@ -8,16 +8,16 @@ import pytest
 from django.db import DatabaseError, OperationalError, connections, models, transaction
 from django.db.migrations.state import ModelState, ProjectState
 
-from syzygy_like.signals import migration_retried
-from syzygy_like.timeouts import (
+from syzygy_like.safeguards.timeouts import (
     LockTimeoutError,
     NoLimitsError,
     StatementTimeoutError,
     exempt,
     trials,
 )
-from syzygy_like.timeouts.blockers import blockers
-from syzygy_like.timeouts.exemptions import Exemption, exemption
+from syzygy_like.safeguards.timeouts.blockers import blockers
+from syzygy_like.safeguards.timeouts.exemptions import Exemption, exemption
+from syzygy_like.signals import migration_retried
 from tests.locks import patient, session
 from tests.orders import execute
 from tests.parties import wait_until
@@ -527,7 +527,7 @@ def test_nothing_is_left_behind(order):
     with pytest.raises(KeyboardInterrupt), patient().in_force(order):
         raise KeyboardInterrupt
     names = {thread.name for thread in threading.enumerate()}
-    assert "syzygy_like.timeouts" not in names
+    assert "syzygy_like.safeguards.timeouts" not in names
     assert not order.execute_wrappers
 
 

@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
-from syzygy_like.messages import production
-from syzygy_like.timeouts import (
+from syzygy_like.management.migrate import messages
+from syzygy_like.safeguards.timeouts import (
     Blocker,
     LockTimeoutError,
     Retry,
@@ -35,7 +35,7 @@ def assert_shown(text):
 
 
 def failed(error):
-    return f"CommandError: {NAME} failed: {production.failed(error)}"
+    return f"CommandError: {NAME} failed: {messages.failed(error)}"
 
 
 def lock_error(*blockers, is_safe=True):
@@ -46,7 +46,7 @@ def lock_error(*blockers, is_safe=True):
 
 
 def test_a_retry_as_it_is_shown():
-    assert_shown(production.told(Retry(NAME, 1, 20, 0.062, SQL, (BLOCKER,))))
+    assert_shown(messages.told(Retry(NAME, 1, 20, 0.062, SQL, (BLOCKER,))))
 
 
 def test_a_lock_that_was_not_to_be_had_as_it_is_shown():
@@ -72,14 +72,14 @@ def test_a_statement_that_took_too_long_as_it_is_shown():
     ],
 )
 def test_blockers_of_whom_little_is_known(blocker, expected):
-    assert production.failed(lock_error(blocker)).splitlines()[2] == expected
+    assert messages.failed(lock_error(blocker)).splitlines()[2] == expected
 
 
 def test_only_who_certainly_blocks_is_to_be_ended():
     likely = dataclasses.replace(BLOCKER, is_certain=False)
     ends = "SELECT pg_terminate_backend(4711);"
-    assert ends not in production.failed(lock_error(likely, Blocker(0)))
-    assert production.failed(lock_error(likely, BLOCKER)).count(ends) == 1
+    assert ends not in messages.failed(lock_error(likely, Blocker(0)))
+    assert messages.failed(lock_error(likely, BLOCKER)).count(ends) == 1
 
 
 def queued(holding, waiting):
@@ -100,7 +100,7 @@ def queued(holding, waiting):
     ],
 )
 def test_who_only_waits_is_not_to_be_ended_nor_are_all_named(holding, waiting, rest):
-    text = production.failed(lock_error(*queued(holding, waiting)))
+    text = messages.failed(lock_error(*queued(holding, waiting)))
     named = [line for line in text.splitlines() if line.startswith("Blocked by")]
     assert len(named) == min(holding + waiting, 5)
     assert text.splitlines()[-1 - len(rest) : -1] == rest
@@ -112,17 +112,15 @@ def test_who_only_waits_is_not_to_be_ended_nor_are_all_named(holding, waiting, r
 def test_a_deadlock_is_called_one(tries, said):
     error = lock_error(BLOCKER)
     error.is_deadlock, error.tries = True, tries
-    text = production.failed(error)
+    text = messages.failed(error)
     unit = "try" if tries == 1 else "tries"
     assert text.startswith(f"a deadlock, in {said} {unit}, after 3 min 21 s.")
     assert "pg_terminate_backend" not in text
     retry = Retry(NAME, 1, 20, 0.062, SQL, (), is_deadlock=True)
-    assert (
-        production.told(retry) == f"{NAME} was in a deadlock; retry 1 of 20 in 62 ms."
-    )
+    assert messages.told(retry) == f"{NAME} was in a deadlock; retry 1 of 20 in 62 ms."
 
 
 def test_what_is_not_tried_again_may_not_simply_be_run_again():
-    text = production.failed(lock_error(BLOCKER, is_safe=False))
+    text = messages.failed(lock_error(BLOCKER, is_safe=False))
     assert "It was not tried again" in text
     assert "Run this again" not in text

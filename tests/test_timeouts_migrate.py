@@ -9,8 +9,8 @@ from django.core.management import CommandError
 from django.db import connections, migrations, models
 
 from syzygy_like.operations import Backfill
+from syzygy_like.safeguards.timeouts import trials
 from syzygy_like.signals import migration_retried
-from syzygy_like.timeouts import trials
 from tests.databases import forget
 from tests.locks import session
 from tests.orders import FIELDS, NULLABLE, PRE, add, execute, names, started

@@ -21,9 +21,9 @@ from django.db import (
 )
 from django.db.migrations.executor import MigrationExecutor
 
-from syzygy_like.report import Verdict
-from syzygy_like.traffic import IDLE, Observer
-from syzygy_like.traffic.verdict import MODES, Effect, verdict
+from syzygy_like.rehearsal.lock_trace import IDLE, Observer
+from syzygy_like.rehearsal.lock_trace.verdict import MODES, Effect, verdict
+from syzygy_like.rehearsal.report import Verdict
 from tests.orders import PK, add, alter, execute
 from tests.projects import migration
 

@@ -9,7 +9,7 @@ from django.db import connections, migrations, models
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from syzygy_like.ledger import Ledger
+from syzygy_like.executor.ledger import Ledger
 from tests.orders import (
     ABORT,
     INITIAL,

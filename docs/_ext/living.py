@@ -40,8 +40,8 @@ class IncompatibilityRules(LivingDirective):
     sources = sorted((ROOT / "syzygy_like" / "compat").glob("*.py"))
 
     def lines(self):
-        from syzygy_like.compat import RULES, Problem
-        from syzygy_like.messages.problems import clause
+        from syzygy_like.compatibility import RULES, Problem
+        from syzygy_like.compatibility.wording import clause
 
         for rule in RULES.values():
             said = clause(Problem(rule.id, "table", detail="..."), "the code")

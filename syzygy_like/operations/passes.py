@@ -9,10 +9,10 @@ from typing import Any
 from django.db import transaction
 
 from syzygy_like.operations.batches import Batch, Rows
-from syzygy_like.operations.bookmarks import Bookmark
 from syzygy_like.operations.display import Display, display
+from syzygy_like.operations.position import Bookmark
 from syzygy_like.operations.work import Work
-from syzygy_like.timeouts import exempt
+from syzygy_like.safeguards.timeouts import exempt
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 from django.apps.registry import Apps
 
-from syzygy_like.compat import Problem
-from syzygy_like.exercise.attempts import Failure
-from syzygy_like.exercise.code import touched
-from syzygy_like.messages.problems import most_telling
+from syzygy_like.compatibility import Problem
+from syzygy_like.compatibility.wording import most_telling
+from syzygy_like.rehearsal.workload.runner import Failure
+from syzygy_like.rehearsal.workload.workload import touched
 
 
 def predicted(

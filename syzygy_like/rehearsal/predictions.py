@@ -13,19 +13,19 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
-from syzygy_like import policies
-from syzygy_like.compat import Problem, incompatibilities
-from syzygy_like.databases import Database
-from syzygy_like.deploys import Deploy
-from syzygy_like.effects import Step
-from syzygy_like.explain import Explanation
-from syzygy_like.history import History, Key
-from syzygy_like.ledger import Ledger
-from syzygy_like.report import Moment, Version
-from syzygy_like.resolver import Resolution, advance, explicit, fold, infer
+from syzygy_like.compatibility import Problem, incompatibilities
+from syzygy_like.executor.deploy import Deploy
+from syzygy_like.executor.ledger import Ledger
+from syzygy_like.planning import policy
+from syzygy_like.planning.database import Database
+from syzygy_like.planning.explanation import Explanation
+from syzygy_like.planning.history import History, Key
+from syzygy_like.planning.resolver import Resolution, advance, explicit, fold, infer
+from syzygy_like.rehearsal.report import Moment, Version
 from syzygy_like.schema import Builder, Schema, Table
+from syzygy_like.schema.effects import Step
+from syzygy_like.schema.tracking import World
 from syzygy_like.stages import StageSource
-from syzygy_like.tracking import World
 
 
 class Predictions:
@@ -135,7 +135,7 @@ class Predictions:
     def set_by(self, key: Key) -> StageSource | None:
         """Return where the stage of a pending migration was set by hand, if it was."""
         step = self.step(key)
-        found = explicit(step, policies.current()) if step else None
+        found = explicit(step, policy.current()) if step else None
         return found.source if found else None
 
     def step(self, key: Key) -> Step | None:

@@ -11,8 +11,8 @@ from django.apps import apps
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from syzygy_like.history import Key
-from syzygy_like.starts.recorded import load
+from syzygy_like.planning.history import Key
+from syzygy_like.rehearsal.starting_point.recorded import load
 from tests.upgrades.catalogue import Upgrade
 
 

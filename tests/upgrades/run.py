@@ -55,9 +55,9 @@ def rehearse(options: argparse.Namespace) -> None:
     from django.core.management import call_command
     from django.db import DEFAULT_DB_ALIAS, connection
 
-    from syzygy_like.messages.rehearsing import WINDOW
-    from syzygy_like.rehearsal.opening import pending
-    from syzygy_like.scratch import Scratch
+    from syzygy_like.rehearsal.messages.progress import WINDOW
+    from syzygy_like.rehearsal.scratch import Scratch
+    from syzygy_like.rehearsal.starting_point.applying import pending
     from tests.upgrades.history import record
 
     began = time.monotonic()

@@ -37,19 +37,19 @@ class Command(makemigrations.Command):
     def handle(self, *args: str, **options: Any) -> None:
         # Imported here, for it would make other commands slower to start.
         if options.get("split"):
-            from syzygy_like.splitting import split
+            from syzygy_like.makemigrations.split import split
 
             split(self, args, options)
         elif options.get("no_split") or options["update"]:
             super().handle(*args, **options)
         else:
-            from syzygy_like.authoring import Authoring
+            from syzygy_like.makemigrations.run import Authoring
 
             with Authoring(self, options).splitting():
                 super().handle(*args, **options)
 
     def write_to_last_migration_files(self, changes: Any) -> None:
-        from syzygy_like.splitting.databases import refuse_update
+        from syzygy_like.makemigrations.split.databases import refuse_update
 
         for app_label in changes:
             refuse_update(app_label)
@@ -58,8 +58,8 @@ class Command(makemigrations.Command):
     def write_migration_files(
         self, changes: Any, update_previous_migration_paths: Any = None
     ) -> None:
-        from syzygy_like.authoring import stages
-        from syzygy_like.messages import bridges
+        from syzygy_like.makemigrations import messages
+        from syzygy_like.makemigrations.run import stages
 
         self.stages = {}
         found = {}
@@ -69,7 +69,7 @@ class Command(makemigrations.Command):
             found = stages(changes, replaced)
         for migration, stage in found.items():
             path = self.get_relative_path(MigrationWriter(migration).path)
-            self.stages[f"  {self.style.MIGRATE_LABEL(path)}\n"] = bridges.stage(stage)
+            self.stages[f"  {self.style.MIGRATE_LABEL(path)}\n"] = messages.stage(stage)
         try:
             super().write_migration_files(changes, update_previous_migration_paths)
         except BaseException as error:
@@ -78,11 +78,11 @@ class Command(makemigrations.Command):
             for path in written:
                 Path(path).unlink(missing_ok=True)
             if isinstance(error, OSError) and not self.update:
-                raise CommandError(bridges.unwritten(error)) from error
+                raise CommandError(messages.unwritten(error)) from error
             raise
         for migration, stage in found.items():
             if self.update and not stage:
-                self.log(self.style.WARNING(bridges.unsplit(migration)))
+                self.log(self.style.WARNING(messages.unsplit(migration)))
 
     def log(self, msg: str) -> None:
         """Print a line; the one of a new file has the stage of its migration."""

@@ -11,11 +11,12 @@ from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db.migrations.executor import MigrationExecutor
 
-from syzygy_like import arguments, conf, consoles, seam
+from syzygy_like import conf, console, seam
 from syzygy_like.checks import suspended
-from syzygy_like.looking import SomethingToDo, looking
+from syzygy_like.executor.looking import SomethingToDo, looking
+from syzygy_like.executor.tables import has_ledger
+from syzygy_like.management.migrate import options as arguments
 from syzygy_like.stages import Stage
-from syzygy_like.tables import has_ledger
 
 # What an option is about; a deploy that is given up has both sides.
 STAGES = {
@@ -49,7 +50,7 @@ class Command(migrate.Command):
         if has_looked and self._is_over(handle, options):
             return
         # Imported here, for it would make a plain migrate slower to start.
-        from syzygy_like.production import run
+        from syzygy_like.management.migrate.guarded import run
 
         run(self, stage or Stage.ANY, options, handle, has_looked)
 
@@ -61,7 +62,7 @@ class Command(migrate.Command):
         """
         only_looks = any(options[each] for each in ("plan", "check_unapplied", "prune"))
         with contextlib.ExitStack() as stack:
-            stack.enter_context(consoles.using(self, options["verbosity"]))
+            stack.enter_context(console.using(self, options["verbosity"]))
             # Whoever has put an executor there looks after the run himself.
             is_own = seam.has_executor(self)
             if conf.guards_plain() and not (only_looks or is_own):
@@ -75,7 +76,7 @@ class Command(migrate.Command):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         if asked_run(options) or arguments.is_guarded(options):
-            from syzygy_like.staged import connect
+            from syzygy_like.management.migrate.run import connect
 
             connect(options["database"])
         return super().execute(*args, **options)
@@ -86,7 +87,7 @@ class Command(migrate.Command):
         if verbosity < 1 or not self.stdout.isatty():
             yield
             return
-        from syzygy_like.progress import Counter
+        from syzygy_like.management.migrate.progress import Counter
 
         self.counter = Counter(self.stdout)
         with self.counter.counting():

@@ -98,6 +98,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         # Imported here, for other commands load this module for their help.
         from syzygy_like.management.commands import migrate
-        from syzygy_like.rehearsal.rehearsing import Rehearsing
+        from syzygy_like.rehearsal.command import Rehearsing
 
         Rehearsing(self, options, migrate.Command).run()

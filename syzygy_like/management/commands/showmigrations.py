@@ -13,10 +13,10 @@ from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
 from syzygy_like.checks import suspended
-from syzygy_like.history import UnloadableError, loading
-from syzygy_like.messages import settings
-from syzygy_like.staged import connect
-from syzygy_like.status import Status, remarks, statuses
+from syzygy_like.executor.status import Status, remarks, statuses
+from syzygy_like.management.migrate.run import connect
+from syzygy_like.planning.history import UnloadableError, loading
+from syzygy_like.planning.messages import settings
 
 Statuses = dict[tuple[str, str], Status]
 

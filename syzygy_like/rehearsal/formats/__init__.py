@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.core.management.color import Style
 
-from syzygy_like.messages import rehearsals
 from syzygy_like.rehearsal.formats import github, json, sarif
 from syzygy_like.rehearsal.formats.paths import with_relative_paths
-from syzygy_like.report import Report
+from syzygy_like.rehearsal.messages import report as rehearsals
+from syzygy_like.rehearsal.report import Report
 
 __all__ = ["FORMATS", "rendered"]
 

@@ -8,8 +8,8 @@ documentation; what has to be escaped is in ``packages/core/src/command.ts`` of 
 
 from __future__ import annotations
 
-from syzygy_like.messages import mishaps
-from syzygy_like.report import Mishap, Report, Verdict
+from syzygy_like.rehearsal.messages import findings
+from syzygy_like.rehearsal.report import Mishap, Report, Verdict
 
 TITLE = "migrate rehearsal"
 
@@ -20,7 +20,7 @@ def rendered(report: Report) -> str:
         [
             *_errors(report),
             *_warnings(report),
-            _command("notice", TITLE, mishaps.verdict(report)),
+            _command("notice", TITLE, findings.verdict(report)),
         ]
     )
 
@@ -33,7 +33,7 @@ def _errors(report: Report) -> list[str]:
         for some in (report.disagreements, counted)
     )
     troubles = [
-        _command("error", mishaps.trouble(each), each.text, each.path)
+        _command("error", findings.trouble(each), each.text, each.path)
         for each in report.troubles
     ]
     return [*disagreements, *troubles, *rest]
@@ -44,15 +44,15 @@ def _warnings(report: Report) -> list[str]:
     blocking = [
         _command(
             "warning",
-            mishaps.named(each.migration, each.database),
-            mishaps.blocking(each),
+            findings.named(each.migration, each.database),
+            findings.blocking(each),
             paths.get((each.database, each.migration), ""),
         )
         for each in report.traffic
         if each.verdict is not Verdict.ONLINE
     ]
     unconfirmed = [
-        _command("warning", mishaps.UNCONFIRMED, mishaps.unconfirmed(each))
+        _command("warning", findings.UNCONFIRMED, findings.unconfirmed(each))
         for each in report.unconfirmed
         if not each.reason.hazard
     ]
@@ -65,7 +65,7 @@ def _warnings(report: Report) -> list[str]:
 
 
 def _of_mishap(name: str, mishap: Mishap) -> str:
-    title, text = mishaps.title(mishap), mishaps.described(mishap)
+    title, text = findings.title(mishap), findings.described(mishap)
     return _command(name, title, text, mishap.path)
 
 

@@ -6,8 +6,8 @@ import dataclasses
 import enum
 import json
 
-from syzygy_like.messages import mishaps
-from syzygy_like.report import Report
+from syzygy_like.rehearsal.messages import findings
+from syzygy_like.rehearsal.report import Report
 
 VERSION = 1
 
@@ -17,7 +17,7 @@ def rendered(report: Report) -> str:
     data = {
         "version": VERSION,
         "exit_code": report.exit_code,
-        "verdict": mishaps.verdict(report),
+        "verdict": findings.verdict(report),
         **dataclasses.asdict(report),
     }
     return json.dumps(data, indent=2, default=_value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from syzygy_like.report import Report
+from syzygy_like.rehearsal.report import Report
 
 
 def relative(path: str) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 import syzygy_like
-from syzygy_like.messages import mishaps
-from syzygy_like.report import Mishap, Report, Trouble
+from syzygy_like.rehearsal.messages import findings
+from syzygy_like.rehearsal.report import Mishap, Report, Trouble
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 # Code scanning takes no result without a file: this one stands for the project.
@@ -58,14 +58,14 @@ def _mishap(mishap: Mishap) -> Data:
         "action": mishap.action,
     }
     properties = {**what, "predicted": mishap.reason is not None}
-    result = _result(rule, mishaps.described(mishap), mishap.path, what, properties)
+    result = _result(rule, findings.described(mishap), mishap.path, what, properties)
     is_error = mishap.counts or mishap.reason is None
     return {**result, "level": "error" if is_error else "warning"}
 
 
 def _trouble(trouble: Trouble) -> Data:
     what = {"database": trouble.database, "migration": trouble.migration}
-    text = "\n".join(filter(None, (mishaps.trouble(trouble), trouble.text)))
+    text = "\n".join(filter(None, (findings.trouble(trouble), trouble.text)))
     return _result(trouble.kind.replace(" ", "-"), text, trouble.path, what, what)
 
 
@@ -89,11 +89,11 @@ def _result(rule: str, text: str, path: str, what: Data, properties: Data) -> Da
 
 
 def _rule(id: str) -> Data:
-    text = {"text": mishaps.rule(id)}
+    text = {"text": findings.rule(id)}
     return {
         "id": id,
         "shortDescription": text,
         "fullDescription": text,
-        "help": {"text": mishaps.HELP},
+        "help": {"text": findings.HELP},
         "defaultConfiguration": {"level": "error"},
     }

@@ -1,0 +1,348 @@
+"""A deploy that is under way: what is carried out, and what is not."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from django.db.migrations import Migration
+
+from syzygy_like.compatibility import errors, incompatibilities
+from syzygy_like.executor.conflicts import Fault, InvalidEntryError
+from syzygy_like.executor.digests import is_same
+from syzygy_like.executor.ledger import Ledger
+from syzygy_like.executor.record import Entry, Record, Release
+from syzygy_like.executor.steps import Leg, leg
+from syzygy_like.expand_contract.simulation import Crossing, Extent, NoHalvesError
+from syzygy_like.planning import backends
+from syzygy_like.planning.delays import moment
+from syzygy_like.planning.history import History, Key
+from syzygy_like.planning.plan import Outcome, Placement, StagedPlan
+from syzygy_like.planning.planner import plan_pre_deploy
+from syzygy_like.planning.resolver import Policy
+from syzygy_like.schema import Schema
+from syzygy_like.schema.tracking import Tracker
+
+
+class Deploy:
+    """What the record says, together with the files of this code."""
+
+    def __init__(self, history: History, ledger: Ledger):
+        self.history = history
+        self.ledger = ledger
+        # Django's history, kept up to date as migrations are carried out.
+        self.recorded = set(history.loader.applied_migrations)
+        self._codes: dict[int, Schema] = {}
+
+    @property
+    def record(self) -> Record:
+        """What is carried out by now."""
+        return self.ledger.record
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether there is anything to finish."""
+        return self.record.is_under_way
+
+    @property
+    def unknown(self) -> list[Key]:
+        """What is carried out of migrations that this code has no files of."""
+        nodes = self.history.loader.graph.nodes
+        keys = dict.fromkeys(each.key for each in self.record.entries)
+        return [key for key in keys if key not in nodes]
+
+    def unknown_of(self, number: int) -> list[Key]:
+        """Return the migrations of a release that this code has no files of."""
+        nodes = self.history.loader.graph.nodes
+        migrations = self.record.releases[number - 1].migrations
+        return [key for key in migrations if key not in nodes]
+
+    def check(self) -> None:
+        """Raise InvalidEntryError if an entry does not fit the files, or Django."""
+        for entry in self.record.entries:
+            last = self.record.entry(entry.key)
+            is_half = last is not None and last.part is Extent.FIRST
+            if entry.key in self.recorded and is_half:
+                raise InvalidEntryError(entry.key, Fault.RECORDED)
+            migration = self.migration(entry.key)
+            if entry.is_done and not is_same(entry, migration, migration.operations):
+                raise InvalidEntryError(entry.key, Fault.CHANGED)
+        for entry in self.record.entries:
+            basis = self.record.releases[entry.release - 1].basis
+            if not backends.is_computable(basis):
+                raise InvalidEntryError(entry.key, Fault.BASIS, basis)
+
+    def migration(self, key: Key) -> Migration:
+        """Return a migration that there is a file of."""
+        migration: Migration = self.history.loader.graph.nodes[key]
+        return migration
+
+    def ordered(self, keys: Collection[Key]) -> list[Key]:
+        """Return those that there are files of, in the order of Django's plan."""
+        return [key for key in self.history.plan if key in keys]
+
+    # What is carried out.
+
+    def start_keys(self) -> list[Key]:
+        """Return what was applied where the deploy began, in order."""
+        keys = {each.key for each in self.record.entries}
+        return [key for key in self.history.applied if key not in keys]
+
+    def start(self, there: Collection[Key] = ()) -> Tracker:
+        """Return the world where the deploy began."""
+        return self.history.at([*self.start_keys(), *there])
+
+    def codes(self, serving: int, number: int) -> tuple[Schema, ...]:
+        """Return the codes of the releases from one up to another, but for that."""
+        return tuple(self._code(each) for each in range(serving, number))
+
+    def _code(self, number: int) -> Schema:
+        """Return what the code of a release expects; 0 is the one before the first."""
+        if number not in self._codes:
+            members = self.record.members
+            keys = {key for key, release in members.items() if release <= number}
+            tracker = self.history.at(self.ordered(keys.union(self.start_keys())))
+            self._codes[number] = tracker.world.code
+        return self._codes[number]
+
+    def _turn(
+        self, crossing: Crossing, number: int, release: Release | Joining
+    ) -> None:
+        """Have a crossing go on with a release, which has a number."""
+        codes = self.codes(release.serving, number)
+        crossing.join(codes, self.history.reader(release.basis))
+
+    def replay(self) -> tuple[Crossing, list[Leg]]:
+        """
+        Return a crossing that has come as far as the database, and how it came there.
+
+        Raises InvalidEntryError where another outcome is computed than was carried out.
+        """
+        crossing = self.history.crossing(self.start())
+        legs = []
+        for entry in self.record.entries:
+            release = self.record.releases[entry.release - 1]
+            self._turn(crossing, entry.release, release)
+            try:
+                made = leg(crossing, self.migration(entry.key), entry.part)
+            except NoHalvesError as error:
+                raise self._differs(entry) from error
+            done = made.portion.operations[: entry.operations]
+            if not (entry.is_done or is_same(entry, made.portion.migration, done)):
+                raise InvalidEntryError(entry.key, Fault.CHANGED)
+            if entry.effect and entry.effect != made.effect:
+                raise self._differs(entry)
+            legs.append(dataclasses.replace(made, release=entry.release))
+        return crossing, legs
+
+    def _differs(self, entry: Entry) -> InvalidEntryError:
+        basis = self.record.releases[entry.release - 1].basis
+        return InvalidEntryError(entry.key, Fault.BASIS, basis)
+
+    def unfinished(self, legs: Iterable[Leg]) -> list[Leg]:
+        """Return what an earlier run has begun and not ended."""
+        places = {each.place for each in self.record.entries if not each.is_done}
+        return [each for each in legs if each.place in places]
+
+    # What precedes the roll-out.
+
+    def first_missing(self, number: int) -> Key | None:
+        """Return the first of a release that precedes its roll-out and is not done."""
+        migrations = self.record.releases[number - 1].migrations
+        for key in self.ordered(migrations):
+            entry = self.record.entry(key)
+            is_begun = entry is not None and not entry.is_done
+            if is_begun or (entry is None and migrations[key] is not None):
+                return key
+        return None
+
+    def joining(self, pending: Iterable[Migration]) -> Joining:
+        """Return the release that a pre-deploy of pending migrations is for."""
+        record, last = self.record, len(self.record.releases)
+        if not record.is_under_way:
+            return Joining(1, 0, backends.basis())
+        release = record.releases[-1]
+        keys = {(each.app_label, each.name) for each in pending}
+        new = keys - record.members.keys()
+        if not new or self.first_missing(last) is not None:
+            return Joining(last, release.serving, release.basis)
+        return Joining(last + 1, record.rolled_out, backends.basis())
+
+    def crossing(self, joining: Joining) -> tuple[Crossing, list[Leg]]:
+        """Return a crossing that goes on with a release, and how it came there."""
+        crossing, legs = self.replay()
+        self._turn(crossing, joining.number, joining)
+        return crossing, legs
+
+    def undecided(self, pending: Iterable[Migration]) -> list[Key]:
+        """Return what nothing is carried out of, of the deploy and of what is new."""
+        done = {each.key for each in self.record.entries} | self.recorded
+        keys = {(each.app_label, each.name) for each in pending}
+        return self.ordered((keys | self.record.members.keys()) - done)
+
+    def places(
+        self,
+        pending: Iterable[Migration],
+        policy: Policy,
+        joining: Joining,
+        there: Collection[Key] = (),
+    ) -> StagedPlan:
+        """
+        Return the place of each migration that nothing is carried out of.
+
+        Those that are ``there`` already, though not recorded, do nothing.
+        """
+        keys = self.undecided(pending)
+        kept = self._kept(keys, joining) if self.is_under_way else None
+        while True:
+            plan = self._places(keys, policy, joining, there, kept)
+            # What new code needs first was another one when it was decided.
+            changed = {each.key for each in plan.blocked}.intersection(kept or ())
+            if kept is None or not changed:
+                return plan
+            kept = kept - changed
+
+    def _places(
+        self,
+        keys: Iterable[Key],
+        policy: Policy,
+        joining: Joining,
+        there: Collection[Key],
+        kept: Collection[Key] | None,
+    ) -> StagedPlan:
+        migrations = [self.migration(key) for key in keys]
+        tracker = self.start(there)
+        if self.is_under_way:
+            tracker = self.crossing(joining)[0].written.fork()
+        start = tracker.world
+        return plan_pre_deploy(
+            self.history.forwards(tracker, migrations, there),
+            start,
+            self.history.edges(migrations, backwards=False),
+            policy,
+            None if there else lambda: self.crossing(joining)[0],
+            kept,
+        )
+
+    def _kept(self, keys: Iterable[Key], joining: Joining) -> set[Key]:
+        """Return what follows a roll-out that is prepared; that is decided."""
+        last = len(self.record.releases)
+        prepared = last if self.first_missing(last) is None else joining.number - 1
+        members = self.record.members
+        newest = max(prepared, self.record.rolled_out)
+        return {key for key in keys if key in members and members[key] <= newest}
+
+    def decided(self, joining: Joining, placements: Iterable[Placement]) -> Record:
+        """Return the record with what is to be carried out for a release."""
+        record = self.record if self.is_under_way else self.record.without_deploy()
+        known = dict[Key, "Extent | None"]()
+        if len(record.releases) >= joining.number:
+            known.update(record.releases[joining.number - 1].migrations)
+        members = record.members
+        for each in placements:
+            is_mine = members.get(each.key, joining.number) == joining.number
+            if is_mine and each.outcome is not Outcome.BLOCKED:
+                known[each.key] = each.extent if each.is_ready else None
+        release = Release(known, joining.serving, joining.basis)
+        return record.release(joining.number, release)
+
+    # What follows it.
+
+    def remaining(
+        self,
+        crossing: Crossing,
+        keys: Iterable[Key],
+        record: Record | None = None,
+        held: Collection[Key] = (),
+    ) -> Iterator[Leg]:
+        """
+        Yield what is left of some migrations, in order, by the record or another one.
+
+        The crossing has come as far as all that has begun leads. What is ``held``, and
+        what comes after it, is left out.
+        """
+        record = self.record if record is None else record
+        waiting: set[Key] = set()
+        nodes = self.history.loader.graph.node_map
+        for key in keys:
+            parents = {parent.key for parent in nodes[key].parents}
+            if key in held or parents & waiting:
+                waiting.add(key)
+                continue
+            part = self._left(key, record)
+            if part is None:
+                continue
+            number = record.members[key]
+            self._turn(crossing, number, record.releases[number - 1])
+            made = leg(crossing, self.migration(key), part)
+            yield dataclasses.replace(made, release=number)
+
+    def remaining_but(
+        self, keys: Sequence[Key], held: Collection[Key], number: int
+    ) -> tuple[list[Leg], set[Key]]:
+        """
+        Return what is left of some migrations while others are held, and what waits.
+
+        What is built meanwhile has to suit the code of a release, too: what would not,
+        waits with what is held.
+        """
+        code, waits = self._code(number), set[Key]()
+        while True:
+            crossing, legs = self.replay()[0], list[tuple[Leg, bool]]()
+            if not held:
+                return list(self.remaining(crossing, keys)), waits
+            known = set(errors(incompatibilities(code, crossing.database)))
+            for each in self.remaining(crossing, keys, held=waits.union(held)):
+                found = set(errors(incompatibilities(code, crossing.database))) - known
+                legs.append((each, bool(found)))
+            if not (legs and legs[-1][1]):
+                return [each for each, _ in legs], waits
+            waits.add(next(each.key for each, is_broken in legs if is_broken))
+
+    def _left(self, key: Key, record: Record) -> Extent | None:
+        """Return what is left to be begun of a migration, None if nothing is."""
+        entry = record.entry(key)
+        is_ending = entry and entry.part is not Extent.FIRST and not entry.is_done
+        if key in self.recorded or is_ending:
+            return None
+        if entry is None:
+            return Extent.WHOLE
+        return Extent.SECOND if entry.part is Extent.FIRST else Extent.NOTHING
+
+    @property
+    def changed(self) -> datetime.datetime:
+        """When something was carried out last."""
+        return max(moment(each.since) for each in self.record.entries)
+
+    def is_over(self, key: Key) -> bool:
+        """Tell whether all of a migration is carried out, recorded or not."""
+        entry = self.record.entry(key)
+        is_last = entry is not None and entry.part is not Extent.FIRST
+        return key in self.recorded or bool(is_last and entry and entry.is_done)
+
+    @property
+    def is_finished(self) -> bool:
+        """
+        Whether Django's history can tell all that there is.
+
+        What is held is as any other migration if nothing that comes after it, nor any
+        part of it, is carried out.
+        """
+        entries = self.record.entries
+        return all(each.is_done and each.key in self.recorded for each in entries)
+
+
+@dataclasses.dataclass(frozen=True)
+class Joining:
+    """
+    The release that a pre-deploy is for, by its number.
+
+    ``serving`` is the number of the oldest one that may be serving, ``basis`` what is
+    computed with.
+    """
+
+    number: int
+    serving: int
+    basis: Mapping[str, Any]

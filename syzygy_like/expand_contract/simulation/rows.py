@@ -1,0 +1,54 @@
+"""What becomes of rows when what is built is taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.db.migrations import AlterField, RunPython
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
+from django.db.models.fields import NOT_PROVIDED
+
+from syzygy_like.expand_contract import data_functions
+from syzygy_like.expand_contract.bridge import FieldKey, Omission
+from syzygy_like.expand_contract.change import Release
+from syzygy_like.expand_contract.halves import detect, preparations
+from syzygy_like.expand_contract.simulation.partial import Elsewhere
+
+
+def returning(
+    before: ProjectState, after: ProjectState, omission: Omission, app_label: str
+) -> Iterator[Operation]:
+    """
+    Yield operations that do something backwards only: they make rows fit what was.
+
+    New code may have left out what is required again, or deleted what is referred to.
+    """
+    # To the rows every relation is a new one.
+    release = Release(ProjectState(), before, omission)
+    for label, migrations in detect(after, before).items():
+        operations = [each for one in migrations for each in one.operations]
+        made = preparations(label, operations, after, release)
+        for each in data_functions.distinct(made):
+            operation = RunPython(data_functions.NOOP, each, hints=each.operation.hints)
+            yield operation if label == app_label else Elsewhere(label, operation)
+
+
+def lacking(
+    start: ProjectState,
+    end: ProjectState,
+    omission: Omission,
+    one_offs: Mapping[FieldKey, Any],
+) -> Iterator[FieldKey]:
+    """Yield the fields that are required at the end, and whose rows get no value."""
+    for label, migrations in detect(start, end).items():
+        for operation in (each for one in migrations for each in one.operations):
+            if not isinstance(operation, AlterField) or operation.field.null:
+                continue
+            key = (label, operation.model_name_lower)
+            was_null = start.models[key].fields[operation.name].null
+            one_off = one_offs.get((*key, operation.name), NOT_PROVIDED)
+            value = omission.value_for(operation.field, one_off)
+            if was_null and value is NOT_PROVIDED:
+                yield (*key, operation.name)

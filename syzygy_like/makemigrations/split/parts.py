@@ -1,0 +1,90 @@
+"""What the parts of a migration are, and their files."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from django.core.management.base import CommandError
+from django.db.migrations.operations.base import Operation
+
+from syzygy_like.makemigrations.split import messages
+from syzygy_like.makemigrations.split.migration import Subject
+from syzygy_like.makemigrations.split.writer import Author
+from syzygy_like.planning.explanation import Explanation
+from syzygy_like.stages import Stage
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One of the migrations, as it is written. ``old`` is None for a new file."""
+
+    name: str
+    stage: Stage
+    operations: tuple[Operation, ...]
+    path: Path
+    old: str | None
+    new: str
+    encoding: str
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of the file. Raises UnicodeError if there are none."""
+        return self.new.encode(self.encoding)
+
+
+def parts(
+    subject: Subject, explanation: Explanation, include_header: bool = True
+) -> list[Part]:
+    """
+    Return the migrations to write, of which the last one is the one there was.
+
+    Raises CommandError or RewritingError if they cannot be written.
+    """
+    author = Author(subject, explanation)
+    split = author.kept(explanation)
+    names = _names(subject, [stage for stage, _ in split])
+    made = []
+    own: list[tuple[str, str]] = []
+    for name, (stage, operations) in zip(names, split, strict=True):
+        path = subject.path.with_name(f"{name}.py")
+        if name == names[-1]:
+            old, encoding = author.source.text, author.encoding
+            new = author.original(operations, own)
+        else:
+            old, encoding = None, "utf-8"
+            new = author.new(name, operations, own, include_header)
+        made.append(Part(name, stage, operations, path, old, new, encoding))
+        own = [(subject.key[0], name)]
+    return made
+
+
+def _names(subject: Subject, stages: Sequence[Stage]) -> list[str]:
+    """Return the names. Raises CommandError if one is there already."""
+    app_label, name = subject.key
+    if len(stages) == 2 and Stage.PRE_DEPLOY in stages[0]:
+        new = [_named(name, "expand", "part_1")]
+    else:
+        numbers = range(1, len(stages))
+        new = [_named(name, f"part_{each}", f"step_{each}") for each in numbers]
+    for each in new:
+        path = subject.path.with_name(f"{each}.py")
+        known = (app_label, each) in subject.history.loader.disk_migrations
+        if known or path.exists() or path.with_suffix("").exists():
+            raise CommandError(messages.name_taken(subject.migration, each))
+    return [*new, name]
+
+
+def _named(name: str, *words: str) -> str:
+    """
+    Return the name of another migration, with a word after the number.
+
+    It does not begin with the name there is: as Django takes the beginning of a name
+    for the name, ``migrate shop 0007_swap`` would not know which one is meant.
+    """
+    match = re.match("[0-9]+_", name)
+    number = match[0] if match else ""
+    made = [f"{number}{word}_{name.removeprefix(number)}" for word in words]
+    return next(each for each in made if not each.startswith(name))

@@ -1,0 +1,216 @@
+"""The migrations of a project in the order in which they are applied."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Collection, Iterable, Iterator
+
+from django.apps import apps
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, Error
+from django.db.migrations import Migration
+from django.db.migrations.graph import MigrationGraph
+from django.db.migrations.loader import MigrationLoader
+
+from syzygy_like.expand_contract.simulation import Crossing, NoHalvesError
+from syzygy_like.planning import backends
+from syzygy_like.planning.backends import Basis
+from syzygy_like.planning.database import AnyDatabase, Database
+from syzygy_like.planning.explanation import Explanation, explain
+from syzygy_like.schema.effects import Reader, Step
+from syzygy_like.schema.tracking import TrackedState, Tracker
+
+Key = tuple[str, str]
+
+
+class UnloadableError(Exception):
+    """The migrations cannot be loaded, for whatever their files raise."""
+
+    def __init__(self, error: Exception):
+        super().__init__(error)
+        self.error = error
+
+
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """Raise UnloadableError where a loader raises anything, but for its database."""
+    try:
+        yield
+    except Error:
+        raise
+    except Exception as error:
+        raise UnloadableError(error) from error
+
+
+def as_written(dependency: tuple[str, str]) -> tuple[str, str]:
+    """Return a dependency as Django's writer takes it: by its setting, if any."""
+    value = getattr(dependency, "setting", None)
+    for model in apps.get_models(include_swapped=True):
+        name = model._meta.swappable
+        if name and value and getattr(settings, name, None) == value:
+            return ("__setting__", name)
+    return dependency
+
+
+def full_plan(graph: MigrationGraph) -> list[Key]:
+    """Return all migrations in the order that Django takes on an empty database."""
+    plan: dict[Key, None] = {}
+    stack = [(graph.node_map[key], False) for key in reversed(graph.leaf_nodes())]
+    while stack:
+        node, done = stack.pop()
+        if node.key in plan:
+            continue
+        if done:
+            plan[node.key] = None
+        else:
+            stack.append((node, True))
+            stack.extend((parent, False) for parent in sorted(node.parents))
+    return list(plan)
+
+
+def on_disk() -> History:
+    """Return the history of the files, of no database. Raises UnloadableError."""
+    with loading():
+        loader = MigrationLoader(None, ignore_no_migrations=True)
+    return History(loader, AnyDatabase(DEFAULT_DB_ALIAS))
+
+
+class BrokenMigrationError(Exception):
+    """A migration does not fit the state that the ones before it leave."""
+
+    def __init__(self, key: Key, error: Exception):
+        super().__init__(key, error)
+        self.key = key
+        self.error = error
+
+
+@contextlib.contextmanager
+def _naming(key: Key) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # whatever a project's own operations raise
+        raise BrokenMigrationError(key, error) from error
+
+
+class History:
+    """Replays migrations, without rendering a model or asking a database."""
+
+    def __init__(self, loader: MigrationLoader, database: Database):
+        self.loader = loader
+        self.database = database
+
+    @functools.cached_property
+    def plan(self) -> list[Key]:
+        """All migrations, in order."""
+        return full_plan(self.loader.graph)
+
+    @functools.cached_property
+    def applied(self) -> list[Key]:
+        """The applied migrations, in order."""
+        return [key for key in self.plan if key in self.loader.applied_migrations]
+
+    def at(self, keys: Iterable[Key]) -> Tracker:
+        """Return the world after migrations, taken as applied as they stand."""
+        state = TrackedState(real_apps=set(self.loader.unmigrated_apps))
+        tracker = Tracker(state, self.database.has, self.database.unsigned)
+        for key in keys:
+            self.skip(tracker, key)
+        tracker.settle()
+        return tracker
+
+    def skip(self, tracker: Tracker, key: Key) -> None:
+        """Apply a migration to a tracked state without asking what it does."""
+        with _naming(key):
+            self.loader.graph.nodes[key].mutate_state(tracker.state, preserve=False)
+
+    def read(self, tracker: Tracker, migration: Migration) -> Step:
+        """Apply a migration to a tracked state and return what it does."""
+        with _naming((migration.app_label, migration.name)):
+            return self.database.reader.step(tracker, migration)
+
+    def explain(self, tracker: Tracker, migration: Migration) -> Explanation:
+        """Explain why a migration fits no stage, from the world before it."""
+        node = self.loader.graph.node_map[migration.app_label, migration.name]
+        followers = sorted(
+            child.key[1]
+            for child in node.children
+            if child.key[0] == migration.app_label
+        )
+        explanation = explain(migration, tracker, self._inventive_reader())
+        return dataclasses.replace(explanation, followers=tuple(followers))
+
+    def _inventive_reader(self, basis: Basis | None = None) -> Reader:
+        """Return a reader that knows what the databases can fill in."""
+        omission = backends.omission(backends.basis() if basis is None else basis)
+        return dataclasses.replace(self.database.reader, omission=omission)
+
+    def reader(self, basis: Basis | None = None) -> Reader:
+        """Return the reader of a crossing, by a basis or by what is here."""
+        reader = self._inventive_reader(basis)
+        # Django makes a foreign key anew if it has found the one that it drops: a run
+        # that is killed between the two would leave none.
+        disposes = reader.omission.disposes and not self.database.resumes
+        omission = dataclasses.replace(reader.omission, disposes=disposes)
+        return dataclasses.replace(reader, omission=omission)
+
+    def crossing(self, start: Tracker, basis: Basis | None = None) -> Crossing:
+        """Return a crossing from a world."""
+        return Crossing(start, self.reader(basis))
+
+    def has_halves(self, start: Tracker, migration: Migration) -> bool:
+        """Tell whether a migration can be taken in halves, from the world before it."""
+        try:
+            self.crossing(start).first_half(migration)
+        except NoHalvesError:
+            return False
+        return True
+
+    def forwards(
+        self,
+        tracker: Tracker,
+        migrations: Iterable[Migration],
+        there: Collection[Key] = (),
+    ) -> list[Step]:
+        """
+        Apply migrations to a tracked state and return what they do.
+
+        Those that are ``there`` already, though not recorded, do nothing.
+        """
+        return [
+            Step(each)
+            if (each.app_label, each.name) in there
+            else self.read(tracker, each)
+            for each in migrations
+        ]
+
+    def backwards(self, migrations: Collection[Migration]) -> list[Step]:
+        """Return what unapplying applied migrations does, in the order given."""
+        wanted = {(each.app_label, each.name) for each in migrations}
+        steps = {step.key: step for step in self._replay(wanted)}
+        return [steps[each.app_label, each.name] for each in migrations]
+
+    def _replay(self, wanted: Collection[Key]) -> Iterator[Step]:
+        """Yield what undoes applied migrations."""
+        tracker = self.at([])
+        for key in self.applied:
+            migration = self.loader.graph.nodes[key]
+            if key in wanted:
+                tracker.settle()
+                step = self.read(tracker, migration)
+                yield self.database.reader.undone(step, tracker.world.database)
+            else:
+                self.skip(tracker, key)
+
+    def edges(
+        self, migrations: Iterable[Migration], backwards: bool
+    ) -> dict[Key, list[Key]]:
+        """Return what each migration must come after, as the graph has it."""
+        nodes = self.loader.graph.node_map
+        edges = {}
+        for each in migrations:
+            node = nodes[each.app_label, each.name]
+            others = node.children if backwards else node.parents
+            edges[node.key] = [other.key for other in others]
+        return edges

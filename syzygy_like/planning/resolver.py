@@ -1,0 +1,187 @@
+"""From what a migration does to the stage that it belongs to."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from django.db.migrations import Migration
+
+from syzygy_like.compatibility import Problem, errors, incompatibilities
+from syzygy_like.schema import Patch, Schema
+from syzygy_like.schema.effects import Effect, Step
+from syzygy_like.schema.tracking import World
+from syzygy_like.stages import Stage, StageSource
+
+
+class InvalidStageError(Exception):
+    """An attribute or setting that should be a ``Stage`` is something else."""
+
+    def __init__(self, migration: Migration, owner: Any, value: Any):
+        super().__init__(migration, owner, value)
+        self.migration = migration
+        self.owner = owner
+        self.value = value
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """
+    What a project says of stages, beyond its migrations.
+
+    Keys are "app_label" or "app_label.migration_name", of which the second wins.
+    ``bridges`` tells whether a migration that fits no stage is taken in halves.
+    """
+
+    overrides: Mapping[str, Stage] = dataclasses.field(default_factory=dict)
+    fallbacks: Mapping[str, Stage] = dataclasses.field(default_factory=dict)
+    third_party_fallback: Stage | None = Stage.PRE_DEPLOY
+    is_third_party: Callable[[Migration], bool] = lambda migration: False
+    bridges: Callable[[Migration], bool] = lambda migration: False
+
+    def override(self, migration: Migration) -> Stage | None:
+        """Return the stage that a setting puts over all else, if any."""
+        return _lookup(self.overrides, migration)
+
+    def fallback(self, migration: Migration) -> Stage | None:
+        """Return the stage of a migration that fits none, if any."""
+        stage = _lookup(self.fallbacks, migration)
+        if stage is None and self.is_third_party(migration):
+            return self.third_party_fallback
+        return stage
+
+
+def _lookup(stages: Mapping[str, Stage], migration: Migration) -> Stage | None:
+    return stages.get(str(migration), stages.get(migration.app_label))
+
+
+@dataclasses.dataclass(frozen=True)
+class Resolution:
+    """
+    The stage of a migration, where it comes from, and what speaks against it.
+
+    ``before`` is why it cannot run before the deploy (the old code on what it
+    leaves), ``after`` why not after it (the new code without it). Hazards are what
+    may go wrong all the same.
+    """
+
+    stage: Stage
+    source: StageSource
+    before: tuple[Problem, ...] = ()
+    after: tuple[Problem, ...] = ()
+    hazards_before: tuple[Problem, ...] = ()
+    hazards_after: tuple[Problem, ...] = ()
+
+
+def declared_stage(migration: Migration, owner: Any = None) -> Stage | None:
+    """
+    Return the ``stage`` of a migration or of one of its operations, if it has one.
+
+    Raises InvalidStageError if it is no stage.
+    """
+    owner = migration if owner is None else owner
+    stage = getattr(owner, "stage", None)
+    if stage is None or (isinstance(stage, Stage) and stage):
+        return stage
+    raise InvalidStageError(migration, owner, stage)
+
+
+def is_independent(migration: Migration) -> bool:
+    """Tell whether the author says that its place among others makes no difference."""
+    return getattr(migration, "run_independently", False) is True
+
+
+def explicit(step: Step, policy: Policy) -> Resolution | None:
+    """Return the stage that somebody has set for a whole migration, if any."""
+    stage, source = policy.override(step.migration), StageSource.OVERRIDE
+    if stage is None:
+        stage, source = declared_stage(step.migration), StageSource.DECLARED
+    if stage is None:
+        return None
+    return Resolution(stage.reverse if step.backwards else stage, source)
+
+
+def infer(step: Step, world: World) -> Resolution:
+    """Return the stages in which a migration breaks neither code."""
+    new = advance(world, step)
+
+    def problems(code: Schema, database: Schema) -> list[Problem]:
+        return incompatibilities(code, database, world.database, only=step.tables)
+
+    known = set(problems(world.code, world.database))
+    # Where the code does not run on the outcome either, no stage is right.
+    unmet = [] if step.opaque else errors(problems(new.code, new.database))
+    before = _new([*problems(world.code, new.database), *unmet], known)
+    after = _new([*problems(new.code, world.database), *unmet], known)
+    stage = Stage(0)
+    if not errors(before):
+        stage |= Stage.PRE_DEPLOY
+    if not errors(after):
+        stage |= Stage.POST_DEPLOY
+    return Resolution(
+        stage,
+        StageSource.INFERRED,
+        before=tuple(errors(before)),
+        after=tuple(errors(after)),
+        hazards_before=tuple(each for each in before if each.hazard),
+        hazards_after=tuple(each for each in after if each.hazard),
+    )
+
+
+def _new(problems: list[Problem], known: Collection[Problem]) -> list[Problem]:
+    """Return problems that were not there before, none of them twice."""
+    return [each for each in dict.fromkeys(problems) if each not in known]
+
+
+def vouched(step: Step) -> tuple[Stage, tuple[Effect, ...]]:
+    """Return what the operations of a migration declare, and which ones do."""
+    stage = Stage.ANY
+    effects = []
+    for effect in step.effects:
+        own = declared_stage(step.migration, effect.operation)
+        if own is not None:
+            stage &= own.reverse if step.backwards else own
+            effects.append(effect)
+    return stage, tuple(effects)
+
+
+def resolve(step: Step, world: World, policy: Policy) -> Resolution:
+    """
+    Return the stage of a migration that is applied to a world.
+
+    An override wins over a declaration, a declaration over inference, and a
+    fallback is taken only where these find no stage.
+    """
+    resolution = explicit(step, policy) or _inferred(step, world)
+    if resolution.stage:
+        return resolution
+    fallback = policy.fallback(step.migration)
+    if fallback is None:
+        return resolution
+    stage = fallback.reverse if step.backwards else fallback
+    return dataclasses.replace(resolution, stage=stage, source=StageSource.FALLBACK)
+
+
+def _inferred(step: Step, world: World) -> Resolution:
+    stage, effects = vouched(step)
+    if not effects:
+        return infer(step, world)
+    rest = step.only(effect for effect in step.effects if effect not in effects)
+    declared = step.only(effects)
+    inferred = infer(rest, advance(world, declared))
+    narrows = inferred.stage & stage != inferred.stage or not rest.effects
+    source = StageSource.DECLARED if narrows else StageSource.INFERRED
+    return dataclasses.replace(inferred, stage=inferred.stage & stage, source=source)
+
+
+def advance(world: World, step: Step) -> World:
+    """Return the world after a step."""
+    return World(step.code.apply(world.code), step.database.apply(world.database))
+
+
+def fold(patches: list[Patch], schema: Schema) -> Schema:
+    """Return a schema after changes that follow each other."""
+    for patch in patches:
+        schema = patch.apply(schema)
+    return schema

@@ -1,0 +1,45 @@
+"""A named lock of MySQL's or MariaDB's."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from syzygy_like.safeguards.locking.lock import Holder
+from syzygy_like.safeguards.locking.server import ServerLock, ask
+
+# A session that is idle for as long is ended. Some servers have a minute, which a
+# migration may well take; this is MySQL's own default. ("wait_timeout" in its manual.)
+SETTINGS = "SET SESSION wait_timeout = GREATEST(@@SESSION.wait_timeout, 28800)"
+
+
+class MySQLLock(ServerLock):
+    """The lock of a database, by its name, at the server of ``keeper``."""
+
+    release_sql = "SELECT RELEASE_LOCK(%s)"
+
+    def __init__(self, keeper: Any, name: str):
+        super().__init__(keeper, name)
+        self.params = (lock_name(name),)
+
+    def acquire(self) -> bool:
+        if self.connection.connection is None:
+            ask(self.connection, SETTINGS)
+        return bool(self.ask("SELECT GET_LOCK(%s, 0)")[0])
+
+    def is_held(self) -> bool:
+        return bool(self.ask("SELECT IS_USED_LOCK(%s) = CONNECTION_ID()")[0])
+
+    def holder(self) -> Holder | None:
+        (pid,) = self.ask("SELECT IS_USED_LOCK(%s)")
+        return None if pid is None else Holder("mysql", pid)
+
+
+def lock_name(name: str) -> str:
+    """
+    Return the name of a database's lock, of at most 64 characters.
+
+    The lock's name is that of the whole server, and case makes no difference in it.
+    """
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    return f"syzygy_like.{name[:40]}.{digest[:8]}"

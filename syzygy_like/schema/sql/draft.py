@@ -1,0 +1,114 @@
+"""A schema that is being changed, statement by statement."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from syzygy_like.schema import Constraint, Patch, Reference, Schema, Table
+from syzygy_like.schema.sql.naming import spelled
+
+
+class UnreadableError(Exception):
+    """What a statement does cannot be told."""
+
+
+class Draft:
+    """
+    The tables of a schema as they become.
+
+    Beside them it knows what a schema has no room for: the names that foreign keys
+    were given, and rules that equal another one but for their name.
+    """
+
+    def __init__(self, schema: Schema, vendor: str) -> None:
+        self.vendor = vendor
+        self.before = dict(schema.tables)
+        self.tables = dict(schema.tables)
+        self.foreign_keys: dict[tuple[str, str], str] = {}
+        self.twins: list[tuple[str, Constraint]] = []
+
+    @property
+    def patch(self) -> Patch:
+        """What has changed since the start."""
+        changes = {
+            name: (self.before.get(name), self.tables.get(name))
+            for name in sorted(self.before.keys() | self.tables.keys())
+        }
+        return Patch(
+            {name: both for name, both in changes.items() if both[0] != both[1]}
+        )
+
+    def name(self, node: Any) -> str:
+        """Return the name of the table that a part of a statement names."""
+        return spelled(node, self.vendor, self.tables)
+
+    def column_name(self, table: Table, node: Any) -> str:
+        """Return the name of the column that a part of a statement names."""
+        return spelled(node, self.vendor, table.columns)
+
+    def table(self, node: Any) -> Table | None:
+        """
+        Return the table that a part of a statement names, None if it isn't known.
+
+        Of an external one nothing is known either.
+        """
+        table = self.tables.get(self.name(node))
+        return None if table is None or table.external else table
+
+    def stands_for_table(self, node: Any) -> bool:
+        """Tell whether code may take what is named so for a table of its own."""
+        tables = (self.before.get(self.name(node)), self.tables.get(self.name(node)))
+        return any(table is not None and not table.external for table in tables)
+
+    def put(self, table: Table, **changes: Any) -> None:
+        """Put a table in place of the one of its name."""
+        self.tables[table.name] = dataclasses.replace(table, **changes)
+
+    def put_column(self, table: str, column: str, **changes: Any) -> None:
+        """Change attributes of a column, if it is known."""
+        current = self.tables[table]
+        if column in current.columns:
+            changed = dataclasses.replace(current.columns[column], **changes)
+            self.put(current, columns={**current.columns, column: changed})
+
+    def put_constraint(self, table: str, constraint: Constraint) -> None:
+        """Add a constraint to a table."""
+        current = self.tables[table]
+        if constraint in current.constraints:
+            self.twins.append((table, constraint))
+        else:
+            self.put(current, constraints=current.constraints | {constraint})
+
+    def drop_constraint(self, table: str, constraint: Constraint) -> None:
+        """Take a constraint from a table."""
+        current = self.tables[table]
+        self.put(current, constraints=current.constraints - {constraint})
+
+    def restore_twin(self, table: str, constraint: Constraint) -> None:
+        """Put what equals a constraint that was dropped in its place, if any does."""
+        for twin in self.twins:
+            if twin == (table, constraint):
+                self.twins.remove(twin)
+                self.put_constraint(*twin)
+                return
+
+    def drop_twin(self, table: str, name: str) -> bool:
+        """Drop what equals a constraint that stays, tell whether there is such."""
+        for twin in self.twins:
+            if (twin[0], twin[1].name) == (table, name):
+                self.twins = [each for each in self.twins if each is not twin]
+                return True
+        return False
+
+    def redirect(self, change: Callable[[Reference], Reference]) -> None:
+        """Change references, wherever they are."""
+        for table in list(self.tables.values()):
+            columns = {
+                name: dataclasses.replace(column, reference=change(column.reference))
+                for name, column in table.columns.items()
+                if column.reference is not None
+            }
+            if columns:
+                self.put(table, columns={**table.columns, **columns})

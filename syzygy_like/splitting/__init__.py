@@ -1,5 +1,0 @@
-"""``makemigrations --split``: a migration that fits no stage, written as several."""
-
-from syzygy_like.splitting.command import split
-
-__all__ = ["split"]
