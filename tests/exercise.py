@@ -21,14 +21,14 @@ from syzygy_like.rehearsal.workload.rows import (
     tables,
     typical,
 )
-from syzygy_like.rehearsal.workload.runner import Failure, run
+from syzygy_like.rehearsal.workload.runner import FailedAction, run
 
 Actions = Callable[[Model, str], Iterable[Action]]
 
 
 def exercise(
     code: ProjectState, database: ProjectState, alias: str
-) -> Iterator[Failure]:
+) -> Iterator[FailedAction]:
     """
     Build the database of one state and yield what another state's code cannot do.
 
@@ -80,7 +80,7 @@ def populate(
 
 def rehearse(
     used: list[Model], alias: str, actions: Actions, start: int = 1
-) -> Iterator[Failure]:
+) -> Iterator[FailedAction]:
     """Yield what fails of the actions of each model."""
     for model in used:
         yield from run(model, actions(model, alias), alias, start)

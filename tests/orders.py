@@ -14,7 +14,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from syzygy_like.executor.ledger import Ledger
 from syzygy_like.executor.record import Record
-from syzygy_like.expand_contract.simulation import Extent
+from syzygy_like.expand_contract.simulation import Part
 from tests.databases import forget
 from tests.projects import Project, applied, physical
 
@@ -83,14 +83,14 @@ def backdate(database: str, moment: datetime.datetime) -> None:
 def _told(record: Record, key: tuple[str, str]) -> tuple[str, str, str]:
     """Return how much of a migration precedes the roll-out, and how far it is."""
     part = record.planned(key)
-    extent = {None: "nothing", Extent.FIRST: "half"}.get(part, "whole")
+    part = {None: "nothing", Part.EXPAND: "half"}.get(part, "whole")
     entry = record.entry(key)
     if entry is None:
-        return key[1], extent, "planned"
+        return key[1], part, "planned"
     begun, done = ("begun", "built")
-    if entry.part is Extent.SECOND or part is None:
+    if entry.part is Part.CONTRACT or part is None:
         begun, done = ("finishing", "finished")
-    return key[1], extent, done if entry.is_done else begun
+    return key[1], part, done if entry.is_done else begun
 
 
 def refused(project: Project, *arguments: Any, **options: Any) -> str:

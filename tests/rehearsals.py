@@ -29,7 +29,7 @@ class Rehearsal:
             found.setdefault(each["migration"], []).append(each["outcome"])
         return found
 
-    def mishaps(self, moment: str = "", **wanted: Any) -> list[dict[str, Any]]:
+    def failures(self, moment: str = "", **wanted: Any) -> list[dict[str, Any]]:
         """Return what failed, at a moment and with these other values."""
         wanted |= {"moment": moment} if moment else {}
         return [

@@ -154,7 +154,7 @@ def test_what_cannot_be_reversed_is_known_before_anything_is(shop, database, opt
         assert "IRREVERSIBLE" in out
     else:
         message = refused(shop, "migrate", ABORT, database=database)
-        assert "shop.0003 (first half) cannot be reversed" in message
+        assert "shop.0003 (expand) cannot be reversed" in message
         assert "Nothing was unapplied." in message
     assert (physical(database), ledger(database), names(database)) == before
 
@@ -187,7 +187,7 @@ def test_the_plan_of_it(shop, database):
         "Planned operations:\n"
         "shop.0004\n"
         "    Undo Add field cost to order\n"
-        "shop.0003 (first half)\n"
+        "shop.0003 (expand)\n"
         "    Undo Add field total to order\n"
     )
     assert shop.exit_code("migrate", ABORT, "--check", database=database) == 1

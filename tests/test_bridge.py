@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from syzygy_like.compatibility import avoidable, incompatibilities
 from syzygy_like.expand_contract.bridge import NoBridgeError, bridge
-from syzygy_like.expand_contract.change import Release, ordered
+from syzygy_like.expand_contract.change import ModelChange, ordered
 from syzygy_like.expand_contract.halves import halves
 from syzygy_like.expand_contract.naming import combined
 from syzygy_like.planning.resolver import infer
 from syzygy_like.rehearsal.workload.actions import alone, together
 from syzygy_like.rehearsal.workload.rows import tables
-from syzygy_like.rehearsal.workload.runner import Failure, run
+from syzygy_like.rehearsal.workload.runner import FailedAction, run
 from syzygy_like.schema import schema
 from syzygy_like.schema.effects import Reader
 from syzygy_like.stages import Stage
@@ -95,7 +95,7 @@ def test_the_bridge_leads_to_the_new_state_and_nowhere_else(pair):
 
 def parts(old: ProjectState, new: ProjectState, between: ProjectState):
     """Return the migrations of a release, half by half."""
-    first, last = halves(Release(old, new), between)
+    first, last = halves(ModelChange(old, new), between)
     both = combined(first, last)
     expand = {id(each) for app in first for each in both[app][: len(first[app])]}
     several = list(ordered(both))
@@ -119,10 +119,10 @@ def test_each_migration_fits_the_stage_of_its_half(pair):
     ):
         for migration in half:
             tracker.settle()
-            world = tracker.world
-            step = Reader().step(tracker, migration)
+            world = tracker.schemas
+            step = Reader().read(tracker, migration)
             assert stage in infer(step, world).stage, migration.operations
-    assert tracker.world.code == schema(new)
+    assert tracker.schemas.code == schema(new)
 
 
 def apply(several: list[Migration], state: ProjectState, alias: str) -> ProjectState:
@@ -132,7 +132,7 @@ def apply(several: list[Migration], state: ProjectState, alias: str) -> ProjectS
     return state
 
 
-def failures(state: ProjectState, alias: str, start: int) -> list[Failure]:
+def failures(state: ProjectState, alias: str, start: int) -> list[FailedAction]:
     used = tables(state.apps, alias)
     return [
         *rehearse(used, alias, alone, start),
@@ -140,7 +140,7 @@ def failures(state: ProjectState, alias: str, start: int) -> list[Failure]:
     ]
 
 
-def deletions(state: ProjectState, alias: str, start: int) -> list[Failure]:
+def deletions(state: ProjectState, alias: str, start: int) -> list[FailedAction]:
     """Return what fails when a code deletes rows, to which those of others refer."""
     several = tables(state.apps, alias)
     return [

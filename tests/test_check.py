@@ -352,18 +352,18 @@ def test_law_the_fix_silences_the_error(release):
     tracker = Tracker(TrackedState(), everywhere)
     for each in [*release.applied, *release.pending]:
         tracker.settle()
-        world, before = tracker.world, tracker.fork()
-        step = Reader().step(tracker, each)
+        world, before = tracker.schemas, tracker.fork()
+        step = Reader().read(tracker, each)
         if resolve(step, world, Policy()).stage:
             continue
         explanation = explain(each, before, Reader())
         for stage, operations in explanation.split:
             made = migration(each.app_label, each.name, *operations)
-            part = Reader().step(before, made)
+            part = Reader().read(before, made)
             assert resolve(part, world, Policy()).stage == stage
             world = advance(world, part)
         if explanation.split and not explanation.rewritten:
-            assert world == tracker.world
+            assert world == tracker.schemas
 
 
 WITH_FUNCTION = """\

@@ -140,7 +140,7 @@ def test_whatever_changes_a_model_reloads_it(operation, changed):
     operation.state_forwards("shop", tracked.state)
     assert {("shop", name) for name in changed} <= tracked.state.touched
     tracked.settle()
-    assert tracked.world.code == Schema(dict(schema(tracked.state).tables))
+    assert tracked.schemas.code == Schema(dict(schema(tracked.state).tables))
 
 
 def operation_classes():

@@ -21,9 +21,9 @@ from django.db.migrations.writer import MigrationWriter
 from django.db.models.fields import NOT_PROVIDED
 
 from syzygy_like.expand_contract.bridge.fields import rebuilt
-from syzygy_like.expand_contract.data_functions import Snippet, copy
+from syzygy_like.expand_contract.data_functions import DataFunction, copy
 from syzygy_like.expand_contract.halves import SilentQuestioner
-from syzygy_like.makemigrations.questioner import Memory
+from syzygy_like.makemigrations.questioner import ReplayingQuestioner
 
 KEY = ("id", models.BigAutoField(primary_key=True))
 SOURCE = inspect.getsource(makemigrations.Command)
@@ -147,7 +147,7 @@ def test_fields_can_be_made_anew_of_their_arguments():
 def test_a_function_is_written_by_its_name():
     """``MigrationWriter.register_serializer``, and BaseSerializer before it."""
     made = copy("shop", "Note", "a", "b")
-    assert issubclass(type(made), Snippet)
+    assert issubclass(type(made), DataFunction)
     text, imports = MigrationWriter.serialize(made)
     assert (text, imports) == ("copy_note_a", {"from django.db import models"})
     assert "value" in vars(BaseSerializer(1))
@@ -198,7 +198,9 @@ def test_every_question_is_remembered_and_every_silent_one_answered():
         name for name in vars(questioner.MigrationQuestioner) if name.startswith("ask_")
     }
     others = {"ask_initial", "ask_merge"}
-    assert asked - others == {name for name in vars(Memory) if name.startswith("ask_")}
+    assert asked - others == {
+        name for name in vars(ReplayingQuestioner) if name.startswith("ask_")
+    }
     silent = SilentQuestioner()
     assert silent.ask_not_null_addition("a", "note") is NOT_PROVIDED
     assert silent.ask_not_null_alteration("a", "note") is NOT_PROVIDED

@@ -41,67 +41,67 @@ def holds(databases, alias, examples, law, *more):
     checked()
 
 
-def straight(crossing: Crossing, with_rows: bool) -> Any:
+def straight(deploy_state: Crossing, with_rows: bool) -> Any:
     """Return where Django's own migrate leads, if it gets there."""
-    crossing.begin(with_rows)
-    if crossing.stock():
-        return crossing.shape(), crossing.rows()
+    deploy_state.begin(with_rows)
+    if deploy_state.stock():
+        return deploy_state.shape(), deploy_state.rows()
     event("Django fails, too")
     return None
 
 
 def test_a_deploy_ends_where_django_does(databases, database):
-    def law(crossing, with_rows):
-        end = straight(crossing, with_rows)
+    def law(deploy_state, with_rows):
+        end = straight(deploy_state, with_rows)
         if end is None:
             return
-        crossing.begin(with_rows)
-        start = crossing.shape(), crossing.rows()
-        if crossing.is_refused():
+        deploy_state.begin(with_rows)
+        start = deploy_state.shape(), deploy_state.rows()
+        if deploy_state.is_refused():
             event("refused")
-            assert not crossing.is_under_way
-            assert difference((crossing.shape(), crossing.rows()), start) == ""
+            assert not deploy_state.is_under_way
+            assert difference((deploy_state.shape(), deploy_state.rows()), start) == ""
             return
-        event("ledger" if crossing.is_under_way else "no ledger")
-        crossing.check_consistent()
-        between = crossing.shape()
-        assert "Applying" not in crossing.migrate("--pre-deploy")
-        assert difference(crossing.shape(), between) == ""
-        crossing.migrate("--post-deploy")
-        assert not crossing.is_under_way
-        assert difference((crossing.shape(), crossing.rows()), end) == ""
+        event("ledger" if deploy_state.is_under_way else "no ledger")
+        deploy_state.check_consistent()
+        between = deploy_state.shape()
+        assert "Applying" not in deploy_state.migrate("--pre-deploy")
+        assert difference(deploy_state.shape(), between) == ""
+        deploy_state.migrate("--post-deploy")
+        assert not deploy_state.is_under_way
+        assert difference((deploy_state.shape(), deploy_state.rows()), end) == ""
 
     holds(databases, database, 12, law)
 
 
 def test_old_and_new_code_run_in_between(databases, database):
-    def law(crossing, with_rows):
-        end = straight(crossing, with_rows)
+    def law(deploy_state, with_rows):
+        end = straight(deploy_state, with_rows)
         if end is None:
             return
-        old, new = crossing.history.start, crossing.history.end
-        start = crossing.begin(with_rows)
+        old, new = deploy_state.history.start, deploy_state.history.end
+        start = deploy_state.begin(with_rows)
         try:
-            plan = crossing.migrate("--pre-deploy", "--plan", "-v2")
+            plan = deploy_state.migrate("--pre-deploy", "--plan", "-v2")
         except CommandError:
             plan = ""
-        if crossing.is_refused() or not crossing.is_under_way:
+        if deploy_state.is_refused() or not deploy_state.is_under_way:
             return
         of_old = failures(old, database, start, alone, together)
         of_new = failures(new, database, start, alone, together)
         start = populate(new.apps, database, start=start)
         of_old |= failures(old, database, start, together)
-        crossing.migrate("--post-deploy")
+        deploy_state.migrate("--post-deploy")
         of_new |= failures(new, database, start, together)
-        assert difference(crossing.shape(), end[0]) == ""
+        assert difference(deploy_state.shape(), end[0]) == ""
         if "[protected-delete]" in plan:  # which is what it says
             of_old = {k: v for k, v in of_old.items() if not k[1].startswith("DELETE")}
         # What fails at home, too, is nobody's fault.
         if of_old:
-            crossing.begin(with_rows)
+            deploy_state.begin(with_rows)
             assert told(of_old, failures(old, database, start, alone, together)) == []
         if of_new:
-            straight(crossing, with_rows)
+            straight(deploy_state, with_rows)
             assert told(of_new, failures(new, database, start, alone, together)) == []
 
     holds(databases, database, 4, law)
@@ -114,38 +114,38 @@ def told(found, known):
 
 
 def test_a_deploy_that_is_given_up_leaves_nothing_behind(databases, database):
-    def law(crossing, with_rows):
-        if straight(crossing, with_rows) is None:
+    def law(deploy_state, with_rows):
+        if straight(deploy_state, with_rows) is None:
             return
-        crossing.begin(with_rows)
-        start = crossing.shape(), crossing.rows()
-        if crossing.is_refused() or not crossing.is_under_way:
+        deploy_state.begin(with_rows)
+        start = deploy_state.shape(), deploy_state.rows()
+        if deploy_state.is_refused() or not deploy_state.is_under_way:
             return
-        crossing.migrate("--abort-deploy")
-        assert not crossing.is_under_way
-        assert difference(crossing.shape(), start[0]) == ""
-        if not crossing.history.changes_rows:
-            assert difference(crossing.rows(), start[1]) == ""
+        deploy_state.migrate("--abort-deploy")
+        assert not deploy_state.is_under_way
+        assert difference(deploy_state.shape(), start[0]) == ""
+        if not deploy_state.history.changes_rows:
+            assert difference(deploy_state.rows(), start[1]) == ""
 
     holds(databases, database, 6, law)
 
 
 def test_a_crash_costs_no_more_than_another_try(databases, database):
-    def law(crossing, with_rows, number):
-        end = straight(crossing, with_rows)
+    def law(deploy_state, with_rows, number):
+        end = straight(deploy_state, with_rows)
         if end is None:
             return
-        crossing.begin(with_rows)
-        start = crossing.shape()
-        if crossing.is_refused() or not crossing.is_under_way:
+        deploy_state.begin(with_rows)
+        start = deploy_state.shape()
+        if deploy_state.is_refused() or not deploy_state.is_under_way:
             return
-        between = crossing.shape()
-        crossing.crash(number, "--abort-deploy")
-        assert difference(crossing.shape(), start) == ""
-        crossing.crash(number, "--pre-deploy")
-        assert difference(crossing.shape(), between) == ""
-        crossing.crash(number, "--post-deploy")
-        assert difference(crossing.shape(), end[0]) == ""
-        assert not crossing.is_under_way
+        between = deploy_state.shape()
+        deploy_state.crash(number, "--abort-deploy")
+        assert difference(deploy_state.shape(), start) == ""
+        deploy_state.crash(number, "--pre-deploy")
+        assert difference(deploy_state.shape(), between) == ""
+        deploy_state.crash(number, "--post-deploy")
+        assert difference(deploy_state.shape(), end[0]) == ""
+        assert not deploy_state.is_under_way
 
     holds(databases, database, 6, law, st.integers(0, 80))

@@ -40,9 +40,9 @@ def history(vendor):
     return History([first], pending, start, start)
 
 
-def killed(crossing, number, argument):
+def killed(deploy_state, number, argument):
     """Run a command in a process of its own; tell whether it was killed on its way."""
-    forget(crossing.alias)  # a connection is not to be shared
+    forget(deploy_state.alias)  # a connection is not to be shared
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
@@ -56,44 +56,44 @@ def killed(crossing, number, argument):
         return execute(*args)
 
     try:
-        with connections[crossing.alias].execute_wrapper(wrapper):
-            crossing.migrate(argument)
+        with connections[deploy_state.alias].execute_wrapper(wrapper):
+            deploy_state.migrate(argument)
         os._exit(0)
     finally:
         os._exit(1)
 
 
-def go_on(crossing, number, argument):
+def go_on(deploy_state, number, argument):
     """Run a command that is killed, and run it again if there is anything left."""
-    was_killed = killed(crossing, number, argument)
-    crossing.check_consistent()
-    if was_killed and (crossing.is_under_way or argument != "--abort-deploy"):
-        crossing.migrate(argument)
+    was_killed = killed(deploy_state, number, argument)
+    deploy_state.check_consistent()
+    if was_killed and (deploy_state.is_under_way or argument != "--abort-deploy"):
+        deploy_state.migrate(argument)
     return was_killed
 
 
 @pytest.mark.databases("sqlite", "postgresql")
 def test_it_goes_on_where_it_was_killed(databases, database):
-    crossing = Crossing(history(connections[database].vendor), databases, database)
+    deploy_state = Crossing(history(connections[database].vendor), databases, database)
     with configured():
-        crossing.begin(with_rows=True)
-        assert crossing.stock()
-        end = crossing.shape(), crossing.rows()
-        crossing.begin(with_rows=True)
-        start = crossing.shape(), crossing.rows()
-        crossing.migrate("--pre-deploy")
-        between = crossing.shape(), crossing.rows()
+        deploy_state.begin(with_rows=True)
+        assert deploy_state.stock()
+        end = deploy_state.shape(), deploy_state.rows()
+        deploy_state.begin(with_rows=True)
+        start = deploy_state.shape(), deploy_state.rows()
+        deploy_state.migrate("--pre-deploy")
+        between = deploy_state.shape(), deploy_state.rows()
         path = {"--abort-deploy": start, "--pre-deploy": between, "--post-deploy": end}
         # Each database has every other statement, so that both have all of them.
         for number in itertools.count(database == "postgresql", 2):
-            crossing.begin(with_rows=True)
-            crossing.migrate("--pre-deploy")
+            deploy_state.begin(with_rows=True)
+            deploy_state.migrate("--pre-deploy")
             several = []
             for argument, expected in path.items():
-                several.append(go_on(crossing, number, argument))
-                found = crossing.shape(), crossing.rows()
+                several.append(go_on(deploy_state, number, argument))
+                found = deploy_state.shape(), deploy_state.rows()
                 assert found == expected, (number, argument)
             if not any(several):
                 break
-        assert not crossing.is_under_way
+        assert not deploy_state.is_under_way
         assert number > 20

@@ -65,11 +65,12 @@ from syzygy_like.executor.record import (
 )
 from syzygy_like.executor.rows import LostRowsError
 from syzygy_like.executor.tables import LEDGER
-from syzygy_like.expand_contract.simulation import Extent
+from syzygy_like.expand_contract.simulation import Part
 from syzygy_like.management.migrate import messages as migrate_messages
+from syzygy_like.planning.messages import refusals
 from syzygy_like.rehearsal import report
 from syzygy_like.rehearsal.formats import FORMATS
-from syzygy_like.rehearsal.report import Moment, Verdict, Version
+from syzygy_like.rehearsal.report import Phase, Verdict, Version
 from syzygy_like.rehearsal.scratch.swapping import standing_in
 from syzygy_like.safeguards.locking import PooledError, Unlocked
 from tests.projects import Project
@@ -550,10 +551,10 @@ def test_formats_of_a_rehearsal_are_those_that_there_are():
     text = TEXTS[DOCS / "reference" / "rehearsal-formats.rst"]
     (told,) = re.findall(r"prints its report as (.+?)\.", text)
     assert re.findall(r"``(\w+)``", told) == [*FORMATS]
-    for kind in (Moment, Verdict, Version):
+    for kind in (Phase, Verdict, Version):
         for member in kind:
             assert f'``"{member.value}"``' in " ".join(text.split())
-    for kind in (report.Report, report.Mishap, report.Reason, report.Traffic):
+    for kind in (report.Report, report.Failure, report.Reason, report.Traffic):
         for field in dataclasses.fields(kind):
             assert f"``{field.name}``" in text
 
@@ -601,8 +602,8 @@ def test_the_ledger_is_as_told():
     assert f"``{LEDGER}``" in text
     key = ("shop", "0002")
     record = Record(
-        (Release({key: Extent.FIRST}),),
-        (Entry(key, Extent.FIRST, 1),),
+        (Release({key: Part.EXPAND}),),
+        (Entry(key, Part.EXPAND, 1),),
         begun=(Begun(key, False, 1),),
     )
     keys = keys_of(json.loads(dumps(record)))
@@ -615,7 +616,7 @@ def test_what_has_no_halves_is_told_in_the_words_of_the_messages():
     text = TEXTS[DOCS / "reference" / "blocked-plans.rst"]
     own = text.partition("What has no halves\n===")[2].partition("\n===")[0]
     told = re.findall(r"^\*(.+)\*$", own, re.M)
-    assert set(told) == set(executor_messages.OBSTACLES.values())
+    assert set(told) == set(refusals.OBSTACLES.values())
 
 
 def test_what_a_deploy_that_is_under_way_refuses_is_told():

@@ -21,7 +21,7 @@ from syzygy_like import Stage
 from syzygy_like.executor import ledger
 from syzygy_like.executor.conflicts import Conflict, DeployUnderWayError
 from syzygy_like.executor.executor import StagedExecutor
-from syzygy_like.executor.hooks import Guard
+from syzygy_like.executor.hooks import RunHooks
 from syzygy_like.executor.record import Record
 from syzygy_like.planning.history import full_plan
 from tests.projects import applied, migration, physical
@@ -128,10 +128,10 @@ def graphs(draw: Draw) -> dict[tuple[str, str], Any]:
     return disk
 
 
-class Staging:
+class Context:
     """Applies what is ready, whatever is blocked."""
 
-    guard = Guard()
+    guard = RunHooks()
     aborts = fakes = fake_initial = prunes = targeted = is_looking = False
     bridge = None
 
@@ -141,7 +141,7 @@ class Staging:
     def accept(self):
         return self.plan.ready
 
-    def present(self, migration, leg=None):
+    def present(self, migration, step=None):
         return migration
 
 
@@ -151,7 +151,7 @@ def executor(alias, disk, stage=None):
     if stage is None:
         made = MigrationExecutor(connection)
     else:
-        made = StagedExecutor(connection, staging=Staging(stage))
+        made = StagedExecutor(connection, context=Context(stage))
     made.loader = MemoryLoader(connection, disk)
     return made
 

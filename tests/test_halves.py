@@ -15,9 +15,10 @@ from django.db.migrations import (
 from django.db.migrations.state import ModelState, ProjectState
 
 from syzygy_like.expand_contract.alone import in_halves
-from syzygy_like.expand_contract.bridge import Omission, bridge
-from syzygy_like.expand_contract.change import Release
+from syzygy_like.expand_contract.bridge import bridge
+from syzygy_like.expand_contract.change import ModelChange
 from syzygy_like.expand_contract.halves import detect, halves
+from syzygy_like.schema.database_defaults import DatabaseDefaults
 
 
 def state(**fields: models.Field) -> ProjectState:
@@ -33,7 +34,7 @@ def customer(**kwargs) -> models.Field:
 
 
 def contract(old: ProjectState, new: ProjectState) -> list:
-    _, last = halves(Release(old, new), bridge(old, new).state)
+    _, last = halves(ModelChange(old, new), bridge(old, new).state)
     return [operation for each in last["shop"] for operation in each.operations]
 
 
@@ -71,7 +72,7 @@ def test_what_is_made_and_renamed_at_once_is_made_under_its_new_name():
         RenameModel("Order", "Purchase"),
     ]
     before = state(price=models.IntegerField())
-    first, last = in_halves(made, before, Omission(), lambda model: True)
+    first, last = in_halves(made, before, DatabaseDefaults(), lambda model: True)
     assert not last
     after = before.clone()
     for each in first:

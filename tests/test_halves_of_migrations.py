@@ -47,14 +47,14 @@ def test_a_required_field_comes_in_halves(shop, database):
     shop.write("shop", "0002_total", add("total", REQUIRED))
     execute(database, "INSERT INTO shop_order (price, code) VALUES (1, 'a')")
     out = shop.migrate("--pre-deploy", database=database)
-    assert "Applying shop.0002_total (first half)... OK" in out
+    assert "Applying shop.0002_total (expand)... OK" in out
     assert applied(database) == ["shop.0001_initial"]
     assert ledger(database) == [("0002_total", "half", "built")]
     execute(database, "INSERT INTO shop_order (price, code) VALUES (2, 'b')")
     assert "No migrations to apply" in shop.migrate("--pre-deploy", database=database)
 
     out = shop.migrate("--post-deploy", database=database)
-    assert "Applying shop.0002_total (second half)... OK" in out
+    assert "Applying shop.0002_total (contract)... OK" in out
     assert applied(database) == ["shop.0001_initial", "shop.0002_total"]
     assert ledger(database) is None
     assert execute(database, "SELECT total FROM shop_order") == [(7,), (7,)]
@@ -89,7 +89,7 @@ def test_plain_migrate_finishes(shop, database):
     shop.migrate("--pre-deploy", database=database)
     shop.write("shop", "0003_more", add("more", NULLABLE))
     out = shop.migrate(database=database)
-    assert "Applying shop.0002_total (second half)... OK" in out
+    assert "Applying shop.0002_total (contract)... OK" in out
     assert "Applying shop.0003_more... OK" in out
     assert ledger(database) is None
     assert "No migrations to apply" in shop.migrate(database=database)
@@ -105,7 +105,7 @@ def test_a_deploy_is_given_up(shop, database):
     assert "shop.Order.code is required again, and 1 rows" in message
     execute(database, "UPDATE shop_order SET code = 'x'")
     out = shop.migrate("--abort-deploy", database=database)
-    assert "Unapplying shop.0004_code (first half)... OK" in out
+    assert "Unapplying shop.0004_code (expand)... OK" in out
     assert "Unapplying shop.0002_cost... OK" in out
     assert applied(database) == ["shop.0001_initial"]
     assert set(columns(database, "shop_order")) == {"id", "price", "code"}

@@ -92,7 +92,7 @@ def test_a_failure_is_mended_and_the_rest_goes_on(shop, database, databases):
     broken = migrations.RunSQL("SELECT nothing FROM nowhere")
     shop.write("shop", "0004", add("weight", REQUIRED), broken)
     message = refused(shop, "migrate", PRE, database=database)
-    assert "shop.0004 (first half) failed" in message
+    assert "shop.0004 (expand) failed" in message
     assert [each[:2] for each in ledger(database)] == [
         ("0002", "half"),
         ("0003", "whole"),

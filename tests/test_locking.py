@@ -16,6 +16,7 @@ import pytest
 from django.db import connections, transaction
 
 from syzygy_like.management.migrate import messages
+from syzygy_like.safeguards.connections import ask, own_connection
 from syzygy_like.safeguards.locking import (
     Acquired,
     Hold,
@@ -28,7 +29,6 @@ from syzygy_like.safeguards.locking import (
     waiting,
 )
 from syzygy_like.safeguards.locking.mysql import lock_name
-from syzygy_like.safeguards.locking.server import ask, own_connection
 from syzygy_like.safeguards.locking.vendors import lock_for
 from tests.killing import PATIENCE, Child
 from tests.orders import execute

@@ -9,8 +9,8 @@ import pytest
 from django.db import connections, migrations, transaction
 from django.test import override_settings
 
+from syzygy_like.safeguards.connections import ask, own_connection
 from syzygy_like.safeguards.locking import PooledError
-from syzygy_like.safeguards.locking.server import ask, own_connection
 from syzygy_like.safeguards.locking.vendors import lock_for
 from syzygy_like.safeguards.poolers import is_pooled
 from tests.orders import PK, PRE, execute, refused

@@ -6,7 +6,7 @@ import django
 import pytest
 
 from syzygy_like.compatibility import incompatibilities
-from syzygy_like.expand_contract.bridge.locations import Atlas
+from syzygy_like.expand_contract.bridge.locations import TableIndex
 from syzygy_like.makemigrations import autodetector
 from syzygy_like.planning import backends
 from syzygy_like.schema import Schema, everywhere
@@ -21,9 +21,9 @@ def bridges(monkeypatch):
     """What bridges are found: for which new state and omission, and what they are."""
     found = []
 
-    def bridge(old, new, omission, *args):
-        made = original(old, new, omission, *args)
-        found.append((new, omission, made))
+    def bridge(old, new, database_defaults, *args):
+        made = original(old, new, database_defaults, *args)
+        found.append((new, database_defaults, made))
         return made
 
     original = autodetector.bridge
@@ -43,10 +43,10 @@ def split(change, folder, bridges):
     return bridges[-1] if bridges and bridges[-1][2].mixed else None
 
 
-def null_reads(new, omission, between):
+def null_reads(new, database_defaults, between):
     """Return the columns of which new code may read NULL."""
     code, database = (
-        Schema(Atlas(state, everywhere, omission.unsigned, {}).tables)
+        Schema(TableIndex(state, everywhere, database_defaults.unsigned, {}).tables)
         for state in (new, between.state)
     )
     found = incompatibilities(code, database)

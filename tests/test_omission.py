@@ -29,7 +29,7 @@ from syzygy_like.expand_contract.bridge.fields import (
 )
 from syzygy_like.expand_contract.bridge.relaxing import is_in_unique
 from syzygy_like.planning import backends
-from syzygy_like.schema.database_defaults import LARGE, Omission
+from syzygy_like.schema.database_defaults import LARGE, DatabaseDefaults
 from tests.databases import mysql_driver
 
 NULL = "NULL"
@@ -58,9 +58,9 @@ class Unhashable:
     __call__ = forbidden
 
 
-def omitted(field, omission=None, one_off=NOT_PROVIDED, unique=False):
+def omitted(field, database_defaults=None, one_off=NOT_PROVIDED, unique=False):
     """Return the db_default of a field in the window, NULL if it is nullable."""
-    between = omittable(field, omission or Omission(), one_off, unique)
+    between = omittable(field, database_defaults or DatabaseDefaults(), one_off, unique)
     assert not (between.null and between.has_db_default())
     return NULL if between.null else between.db_default
 
@@ -135,7 +135,7 @@ def test_everything_else_is_null_in_the_window(case):
 @pytest.mark.parametrize("case", NULLS)
 def test_a_nullable_column_has_no_default_that_fills_rows(case):
     """AddField would put it into each row, the same one or by calling it."""
-    between = omittable(NULLS[case], Omission(), NOT_PROVIDED, False)
+    between = omittable(NULLS[case], DatabaseDefaults(), NOT_PROVIDED, False)
     assert between.default is NOT_PROVIDED
 
 
@@ -144,7 +144,7 @@ def test_keys_and_generated_columns_cannot_be_left_out():
         expression=Lower("a"), output_field=models.TextField(), db_persist=True
     )
     for field in (models.UUIDField(primary_key=True, default=uuid.uuid4), generated):
-        assert omittable(field, Omission(), NOT_PROVIDED, False) is None
+        assert omittable(field, DatabaseDefaults(), NOT_PROVIDED, False) is None
         assert nullable(field) is None
     assert repeatable(models.IntegerField(primary_key=True)) is None
     assert unconstrained(models.IntegerField()) is None
@@ -175,7 +175,7 @@ def connected(monkeypatch, *vendors, zone=None):
     monkeypatch.setattr(backends, "connections", handler)
     for alias in aliases:
         monkeypatch.setattr(handler[alias], "connect", forbidden)
-    return backends.omission(backends.basis())
+    return backends.database_defaults(backends.basis())
 
 
 NOW, UUID4, TODAY = NULLS["now"], NULLS["uuid4"], NULLS["today"]
@@ -198,13 +198,13 @@ def kind_of(default):
 
 @pytest.mark.parametrize("vendors", VENDORS, ids=" and ".join)
 def test_functions_where_those_of_all_databases_are_exact(monkeypatch, vendors):
-    omission = connected(monkeypatch, *vendors)
+    database_defaults = connected(monkeypatch, *vendors)
     now, today, uuid4 = VENDORS[vendors]
     for field in (NOW, NULLS["auto_now"]):
-        assert kind_of(omitted(field, omission)) == now
+        assert kind_of(omitted(field, database_defaults)) == now
     for field in (TODAY, NULLS["auto_now_add"]):
-        assert kind_of(omitted(field, omission)) == today
-    assert (omitted(UUID4, omission) != NULL) is (uuid4 != NULL)
+        assert kind_of(omitted(field, database_defaults)) == today
+    assert (omitted(UUID4, database_defaults) != NULL) is (uuid4 != NULL)
 
 
 UTC = {
@@ -219,9 +219,9 @@ UTC = {
 @pytest.mark.parametrize("vendors", UTC, ids=" and ".join)
 def test_dates_and_times_of_day_where_all_is_utc(monkeypatch, settings, vendors):
     settings.TIME_ZONE = "UTC"
-    omission = connected(monkeypatch, *vendors)
+    database_defaults = connected(monkeypatch, *vendors)
     for field in (TODAY, TIME):
-        assert kind_of(omitted(field, omission)).startswith(UTC[vendors])
+        assert kind_of(omitted(field, database_defaults)).startswith(UTC[vendors])
 
 
 @pytest.mark.parametrize("vendor", ["sqlite", "mysql", "postgresql"])
@@ -229,26 +229,26 @@ def test_a_database_that_keeps_another_zone_than_its_clock(
     monkeypatch, settings, vendor
 ):
     settings.TIME_ZONE = "UTC"
-    omission = connected(monkeypatch, vendor, zone="Asia/Tokyo")
+    database_defaults = connected(monkeypatch, vendor, zone="Asia/Tokyo")
     knows = vendor == "postgresql"
     for field in (NOW, TODAY, TIME):
-        assert (omitted(field, omission) != NULL) is knows
+        assert (omitted(field, database_defaults) != NULL) is knows
 
 
 @pytest.mark.parametrize("vendor", ["sqlite", "postgresql"])
 def test_a_machine_whose_local_time_django_cannot_set(monkeypatch, settings, vendor):
     settings.TIME_ZONE = "UTC"
     monkeypatch.delattr(time, "tzset")
-    omission = connected(monkeypatch, vendor)
-    assert omitted(NOW, omission) != NULL
-    assert omitted(TODAY, omission) == omitted(TIME, omission) == NULL
+    database_defaults = connected(monkeypatch, vendor)
+    assert omitted(NOW, database_defaults) != NULL
+    assert omitted(TODAY, database_defaults) == omitted(TIME, database_defaults) == NULL
     settings.USE_TZ = False
     assert omitted(NOW, connected(monkeypatch, vendor)) == NULL
 
 
 def test_a_unique_uuid_of_the_server(monkeypatch):
-    omission = connected(monkeypatch, "postgresql")
-    made = omitted(UUID4, omission, unique=True)
+    database_defaults = connected(monkeypatch, "postgresql")
+    made = omitted(UUID4, database_defaults, unique=True)
     name = "UUID4" if django.VERSION >= (6, 1) else "RandomUUID"
     assert type(made).__name__ == name
 
@@ -256,19 +256,19 @@ def test_a_unique_uuid_of_the_server(monkeypatch):
 @pytest.mark.parametrize("vendor", ["sqlite", "postgresql"])
 def test_local_time_is_not_what_sqlite_takes_for_now(monkeypatch, settings, vendor):
     settings.USE_TZ = False
-    omission = connected(monkeypatch, vendor)
-    assert (omitted(NOW, omission) == NULL) is (vendor == "sqlite")
+    database_defaults = connected(monkeypatch, vendor)
+    assert (omitted(NOW, database_defaults) == NULL) is (vendor == "sqlite")
 
 
 def test_mysql_takes_constants_of_any_length(monkeypatch):
-    omission = connected(monkeypatch, "postgresql", "mysql")
-    assert omission.unsigned
+    database_defaults = connected(monkeypatch, "postgresql", "mysql")
+    assert database_defaults.unsigned
     for case in ("dict", "list", "blank", "blank binary", "number", "text"):
-        assert omitted(CONSTANTS[case][0], omission) == CONSTANTS[case][1]
+        assert omitted(CONSTANTS[case][0], database_defaults) == CONSTANTS[case][1]
 
 
 def test_a_mysql_that_is_too_old_for_them():
-    old = Omission(large=LARGE)
+    old = DatabaseDefaults(large=LARGE)
     for case in ("dict", "list", "blank", "blank binary"):
         assert omitted(CONSTANTS[case][0], old) == NULL
     assert omitted(CONSTANTS["number"][0], old) == 3
@@ -279,9 +279,9 @@ def test_a_mysql_that_is_too_old_for_them():
 def test_the_server_that_is_there_is_asked(database, monkeypatch):
     connection = connections[database]
     connection.ensure_connection()
-    assert backends.omission(backends.basis()).large == ()
+    assert backends.database_defaults(backends.basis()).large == ()
     monkeypatch.setattr(connection.features, "supports_expression_defaults", False)
-    assert backends.omission(backends.basis()).large == LARGE
+    assert backends.database_defaults(backends.basis()).large == LARGE
 
 
 class Prepared(models.IntegerField):
@@ -320,9 +320,9 @@ OWN = {
 
 @pytest.mark.parametrize("case", OWN)
 def test_a_field_that_writes_in_its_own_way_gets_no_default(monkeypatch, case):
-    omission = connected(monkeypatch, "postgresql")
-    assert omitted(OWN[case], omission) == NULL
-    assert omitted(Renamed(default=1), omission) == 1
+    database_defaults = connected(monkeypatch, "postgresql")
+    assert omitted(OWN[case], database_defaults) == NULL
+    assert omitted(Renamed(default=1), database_defaults) == 1
 
 
 CLOCKS = {
@@ -337,19 +337,23 @@ CLOCKS = {
 @pytest.mark.parametrize("name", ["auto_now", "auto_now_add"])
 def test_rows_get_the_time_that_the_field_would_write(kind, answer, name):
     """Django proposes ``timezone.now`` for each of them."""
-    value = backends.omission(backends.basis()).value_for(kind(**{name: True}), answer)
+    value = backends.database_defaults(backends.basis()).value_for(
+        kind(**{name: True}), answer
+    )
     assert type(value()) is CLOCKS[kind]
 
 
 @pytest.mark.parametrize("default", [5, Now(), models.Value(5)])
 def test_rows_get_the_default_of_the_database_before_any_other(default):
     field = models.IntegerField(default=7, db_default=default)
-    assert Omission().value_for(field, 9) is default
+    assert DatabaseDefaults().value_for(field, 9) is default
 
 
 def test_a_default_that_is_none_is_no_value():
-    assert Omission().value_for(models.IntegerField(default=None)) is NOT_PROVIDED
-    assert Omission().value_for(models.IntegerField(default=None), 3) == 3
+    assert (
+        DatabaseDefaults().value_for(models.IntegerField(default=None)) is NOT_PROVIDED
+    )
+    assert DatabaseDefaults().value_for(models.IntegerField(default=None), 3) == 3
 
 
 def state_of(fields, options):

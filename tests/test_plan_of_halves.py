@@ -34,7 +34,7 @@ def test_the_plan_tells_halves_and_who_goes_ahead(shop, database):
     out = shop.migrate(PRE, "--plan", database=database, no_color=True)
     assert out == (
         "Planned operations:\n"
-        "shop.0002 (first half)\n"
+        "shop.0002 (expand)\n"
         "    Add field total to order\n"
         "shop.0004  (pre-deploy, inferred)\n"
         "    goes before shop.0003, as it may\n"
@@ -47,7 +47,7 @@ def test_the_plan_tells_halves_and_who_goes_ahead(shop, database):
     out = shop.migrate(POST, "--plan", database=database, no_color=True)
     assert out == (
         "Planned operations:\n"
-        "shop.0002 (second half)\n"
+        "shop.0002 (contract)\n"
         "    Alter field total on order\n"
         "shop.0003\n"
         "    Remove field price from order\n"

@@ -34,17 +34,17 @@ def tracker_after(applied):
 def planned(plan, applied, pending, parents, policy=None, **options):
     """Return a plan, as the executor makes it."""
     tracker = tracker_after(applied)
-    start = tracker.world
-    steps = [Reader().step(tracker, each) for each in pending]
+    start = tracker.schemas
+    steps = [Reader().read(tracker, each) for each in pending]
     return plan(steps, start, parents, policy or Policy(), **options)
 
 
 def world_after(applied, pending):
     """Return the world after steps that are taken from the applied state."""
     tracker = tracker_after(applied)
-    world = tracker.world
+    world = tracker.schemas
     for each in pending:
-        world = advance(world, Reader().step(tracker, each))
+        world = advance(world, Reader().read(tracker, each))
     return world
 
 
@@ -53,8 +53,8 @@ def pre(release, pending=None):
     return planned(plan_pre_deploy, release.applied, pending, release.parents)
 
 
-def migrations_of(placements):
-    return [each.step.migration for each in placements]
+def migrations_of(planned_migrations):
+    return [each.tracked.migration for each in planned_migrations]
 
 
 def failures(code, database, before):
@@ -64,13 +64,13 @@ def failures(code, database, before):
 @given(releases())
 def test_a_plan_is_partitioned_in_its_order(release):
     plan = pre(release)
-    assert migrations_of(plan.placements) == release.pending
+    assert migrations_of(plan.planned_migrations) == release.pending
     parts = [*plan.ready, *plan.deferred, *plan.blocked]
     assert sorted(each.key for each in parts) == sorted(
-        each.key for each in plan.placements
+        each.key for each in plan.planned_migrations
     )
     for part in (plan.ready, plan.deferred, plan.blocked):
-        order = [release.pending.index(each.step.migration) for each in part]
+        order = [release.pending.index(each.tracked.migration) for each in part]
         assert order == sorted(order)
 
 
@@ -110,7 +110,7 @@ def test_old_and_new_code_run_on_what_is_ready(release):
     final = world_after(release.applied, release.pending)
     middle = start
     for each in plan.ready:
-        middle = advance(middle, each.step)
+        middle = advance(middle, each.tracked)
         bearable = failures(start.code, start.database, start.database)
         assert failures(start.code, middle.database, start.database) <= bearable
     if not plan.blocked:
@@ -140,7 +140,7 @@ def outcomes(plan, *operations, policy=None, parents=None, **options):
     keys = [("shop", each.name) for each in [INITIAL, *pending]]
     parents = parents or dict(zip(keys[1:], [[key] for key in keys], strict=False))
     staged = planned(plan, [INITIAL], pending, parents, policy, **options)
-    return [each.outcome for each in staged.placements]
+    return [each.outcome for each in staged.planned_migrations]
 
 
 @pytest.mark.parametrize(
@@ -181,15 +181,15 @@ def declared(operation, stage):
 
 
 def test_who_declares_post_deploy_vouches_that_it_may_wait():
-    step = declared(ADD, Stage.POST_DEPLOY)
-    assert outcomes(plan_pre_deploy, step) == [DEFERRED]
-    assert outcomes(plan_post_deploy, step) == [READY]
+    tracked = declared(ADD, Stage.POST_DEPLOY)
+    assert outcomes(plan_pre_deploy, tracked) == [DEFERRED]
+    assert outcomes(plan_post_deploy, tracked) == [READY]
 
 
 def test_who_declares_pre_deploy_vouches_that_the_old_code_bears_it():
-    step = declared(REMOVE, Stage.PRE_DEPLOY)
-    assert outcomes(plan_pre_deploy, step) == [READY]
-    assert outcomes(plan_post_deploy, step) == [BLOCKED]
+    tracked = declared(REMOVE, Stage.PRE_DEPLOY)
+    assert outcomes(plan_pre_deploy, tracked) == [READY]
+    assert outcomes(plan_post_deploy, tracked) == [BLOCKED]
 
 
 def test_an_override_places_what_fits_no_stage():
@@ -232,7 +232,7 @@ def test_what_breaks_the_new_code_until_it_is_taken_back_is_a_hazard(plan):
     ]
     parents = {("shop", "0003"): [("shop", "0002")]}
     staged = planned(plan, [INITIAL], pending, parents)
-    first, second = staged.placements
+    first, second = staged.planned_migrations
     assert [each.rule for each in first.passing] == ["required-column"]
     assert not second.passing
     hazard = "hazard: until a later migration is applied, Order.cost: the new code"
@@ -254,7 +254,7 @@ def test_a_model_that_moves_to_another_app_with_its_table_fits_any_stage():
         migration("sales", "0002", migrations.RemoveField("order", "price")),
     ]
     staged = planned(plan_pre_deploy, [INITIAL], pending, {})
-    assert [each.resolution.stage for each in staged.placements] == [
+    assert [each.resolution.stage for each in staged.planned_migrations] == [
         Stage.ANY,
         Stage.ANY,
         Stage.POST_DEPLOY,
@@ -278,7 +278,7 @@ def test_branches_that_do_not_commute_keep_their_order(late, early):
     pending = [migration("shop", "0002_b", late), migration("shop", "0002_a", early)]
     parents = {each: [("shop", "0001")] for each in (("shop", "0002_a"),)}
     staged = planned(plan_pre_deploy, [INITIAL], pending, parents)
-    second = staged.placements[1]
+    second = staged.planned_migrations[1]
     assert second.outcome is not READY
     assert second.waits_for == (("shop", "0002_b"),)
 

@@ -131,12 +131,12 @@ def test_both_sides_of_a_deploy_count_what_is_theirs(project, database):
     project.write("shop", "0011", migrations.AddField("order", "a", required))
     out = shown(project, "migrate", "--pre-deploy", "--bridge", database=database)
     expected = [f"shop.{number:04}" for number in range(2, LONG + 1)]
-    expected.append("shop.0011 (first half)")
+    expected.append("shop.0011 (expand)")
     assert places(out) == [
         (number, LONG, "Applying", name) for number, name in enumerate(expected, 1)
     ]
     out = shown(project, "migrate", "--post-deploy", database=database)
-    assert "\n  Applying shop.0011 (second half)... OK\n" in out
+    assert "\n  Applying shop.0011 (contract)... OK\n" in out
 
 
 @pytest.mark.databases("sqlite")

@@ -17,7 +17,7 @@ from syzygy_like.safeguards.quorum import (
     Place,
     QuorumTimeoutError,
 )
-from syzygy_like.safeguards.quorum.liveness import Watch
+from syzygy_like.safeguards.quorum.liveness import Liveness
 from syzygy_like.safeguards.quorum.meeting import (
     KEPT,
     Meeting,
@@ -127,7 +127,7 @@ def test_what_dead_parties_leave_does_not_grow_for_ever():
 
 
 def test_a_party_is_lost_if_it_is_silent_and_found_if_it_is_not():
-    watch = Watch(limit=3)
+    watch = Liveness(limit=3)
     watch.look({"dead": 5, "alive": 5}, 1)
     assert not watch.is_heard("dead")
     assert not watch.is_heard("alive")
@@ -148,7 +148,7 @@ looks = st.lists(st.tuples(st.booleans(), st.floats(0, 2)), max_size=30)
 
 @given(looks)
 def test_who_beats_in_time_is_never_lost(several):
-    watch, beats, silence = Watch(limit=3), 0, 0.0
+    watch, beats, silence = Liveness(limit=3), 0, 0.0
     watch.look({"a": 0}, 0)
     for has_beaten, elapsed in several:
         beats += has_beaten

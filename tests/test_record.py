@@ -20,13 +20,13 @@ from syzygy_like.executor.record import (
     loads,
 )
 from syzygy_like.executor.tables import LEDGER
-from syzygy_like.expand_contract.simulation import Extent
+from syzygy_like.expand_contract.simulation import Part
 from syzygy_like.planning import backends
 from tests.projects import tables
 
 KEYS = st.tuples(st.sampled_from(["shop", "blog"]), st.sampled_from(["0001", "0002.a"]))
-CARRIED = st.sampled_from([Extent.WHOLE, Extent.FIRST])
-PLANNED = st.sampled_from([Extent.WHOLE, Extent.FIRST, None])
+CARRIED = st.sampled_from([Part.WHOLE, Part.EXPAND])
+PLANNED = st.sampled_from([Part.WHOLE, Part.EXPAND, None])
 SINCE = "2026-01-01T00:00:00+00:00"
 COUNTS = st.none() | st.integers(0, 9)
 
@@ -100,16 +100,16 @@ def test_what_is_no_record_is_told(text):
     ],
 )
 def test_what_was_edited_by_hand_is_told(old, new):
-    release = Release({("shop", "0001"): Extent.WHOLE})
-    entry = Entry(("shop", "0001"), Extent.WHOLE, 1, 3, since=SINCE)
+    release = Release({("shop", "0001"): Part.WHOLE})
+    entry = Entry(("shop", "0001"), Part.WHOLE, 1, 3, since=SINCE)
     text = dumps(Record((release,), (entry,)))
     assert old in text
     with pytest.raises(InvalidRecordError):
         loads(text.replace(old, new))
 
 
-FIRST = Entry(("shop", "0001"), Extent.FIRST, 1, since=SINCE)
-RELEASE = Release({("shop", "0001"): Extent.FIRST}, 0, backends.basis())
+FIRST = Entry(("shop", "0001"), Part.EXPAND, 1, since=SINCE)
+RELEASE = Release({("shop", "0001"): Part.EXPAND}, 0, backends.basis())
 RECORD = Record((RELEASE,), (FIRST,))
 
 
@@ -139,7 +139,7 @@ def test_whoever_has_not_seen_a_change_gives_up(ledgers):
     one.write(RECORD)
     other.forget()
     assert other.record == RECORD
-    done = RECORD.put(dataclasses.replace(FIRST, part=Extent.SECOND))
+    done = RECORD.put(dataclasses.replace(FIRST, part=Part.CONTRACT))
     one.write(done)
     for record in (RECORD, Record()):
         with pytest.raises(ConcurrentRunError):

@@ -9,8 +9,8 @@ from django.db.models import signals
 
 from syzygy_like.rehearsal.workload.muting import PLACES, silence
 from syzygy_like.rehearsal.workload.reading import spread
-from syzygy_like.rehearsal.workload.runner import Failure
-from syzygy_like.rehearsal.workload.workload import MOST_ROWS, Code, new_failures
+from syzygy_like.rehearsal.workload.runner import FailedAction
+from syzygy_like.rehearsal.workload.workload import MOST_ROWS, Workload, new_failures
 from tests.exercise import build
 from tests.test_rehearsal_rows import KEY, FussyField, Rank, StrictField, model, state
 
@@ -57,7 +57,7 @@ def execute(alias, sql):
 
 
 def test_code_runs_on_its_own_database(apps, database):
-    code = Code(apps, database)
+    code = Workload(apps, database)
     assert code.alone(1) == []
     number = code.write(1)
     assert code.unwritten == []
@@ -66,7 +66,7 @@ def test_code_runs_on_its_own_database(apps, database):
 
 
 def test_all_is_undone_but_what_is_written(apps, database):
-    code = Code(apps, database)
+    code = Workload(apps, database)
     number = code.write(1)
     before = [count(apps, each._meta.model_name, database) for each in code.models]
     code.alone(number)
@@ -76,7 +76,7 @@ def test_all_is_undone_but_what_is_written(apps, database):
 
 
 def test_many_rows_refer_to_each_other(apps, database):
-    number = Code(apps, database).write(1, rows=500)
+    number = Workload(apps, database).write(1, rows=500)
     assert number > 500
     for name in ("Owner", "Card", "Node", "Item", "Gift", "Alien"):
         assert count(apps, name, database) >= 500, name
@@ -95,7 +95,7 @@ def test_rows_are_written_as_far_as_rules_allow(database):
         Medal=({"rank": rank}, {}), Ring=({"size": size}, {"constraints": [few]})
     ).apps
     build(apps, database)
-    Code(apps, database).write(1, rows=200)
+    Workload(apps, database).write(1, rows=200)
     assert count(apps, "Medal", database) == 2
     assert 2 < count(apps, "Ring", database) < 50
 
@@ -103,16 +103,16 @@ def test_rows_are_written_as_far_as_rules_allow(database):
 def test_models_without_rows_are_named(database):
     apps = state(Item=({"country": FussyField(max_length=2)}, {}), Line=({}, {})).apps
     build(apps, database)
-    code = Code(apps, database)
+    code = Workload(apps, database)
     code.write(1)
     assert code.unwritten == ["shop.Item"]
     assert code.alone(1) == []
 
 
 def test_a_failure_has_the_statement(apps, database):
-    number = Code(apps, database).write(1)
+    number = Workload(apps, database).write(1)
     execute(database, "ALTER TABLE shop_owner RENAME COLUMN name TO title")
-    code = Code(apps, database)
+    code = Workload(apps, database)
     found = {each.action: each for each in code.alone(number) + code.together(number)}
     assert found["SELECT"].model.startswith("shop.")
     assert found["INSERT typical"].sql.startswith("INSERT INTO")
@@ -126,7 +126,7 @@ def test_a_broken_deferred_constraint_has_the_last_statement_that_wrote(database
     loose = models.ForeignKey("shop.Owner", models.DO_NOTHING, db_constraint=False)
     firm = models.ForeignKey("shop.Owner", models.CASCADE)
     build(state(Owner=({}, {}), Card=({"owner": firm}, {})).apps, database)
-    code = Code(state(Owner=({}, {}), Card=({"owner": loose}, {})).apps, database)
+    code = Workload(state(Owner=({}, {}), Card=({"owner": loose}, {})).apps, database)
     found = {each.action: each for each in code.alone(1)}
     assert found["INSERT highest"].sql.startswith("INSERT INTO")
 
@@ -135,8 +135,8 @@ def test_a_broken_deferred_constraint_has_the_last_statement_that_wrote(database
 def test_rows_beside_others_have_each_value_of_yes_and_no(database, more):
     unique = state(Item=({"done": models.BooleanField(unique=True)}, {})).apps
     build(unique, database)
-    number = Code(unique, database).write(1, rows=1)
-    code = Code(state(Item=({"done": models.BooleanField()}, {})).apps, database)
+    number = Workload(unique, database).write(1, rows=1)
+    code = Workload(state(Item=({"done": models.BooleanField()}, {})).apps, database)
     failing = {each.action for each in code.together(number + more)}
     assert "INSERT beside other rows" in failing
 
@@ -146,13 +146,13 @@ def test_one_field_is_changed_whatever_the_others_are_like(database):
     apps = state(Item=(fields, {})).apps
     build(apps, database)
     execute(database, "ALTER TABLE shop_item RENAME COLUMN size TO extent")
-    failing = {each.action for each in Code(apps, database).alone(1)}
+    failing = {each.action for each in Workload(apps, database).alone(1)}
     assert {"update size lowest", "save size highest"} <= failing
 
 
 def test_only_what_is_wanted_is_tried(apps, database):
     execute(database, "ALTER TABLE shop_owner RENAME COLUMN name TO title")
-    code = Code(apps, database)
+    code = Workload(apps, database)
     found = code.alone(1, only={("shop.Owner", "INSERT sparse")})
     assert {(each.model, each.action) for each in found} == {
         ("shop.Owner", "INSERT sparse")
@@ -161,26 +161,26 @@ def test_only_what_is_wanted_is_tried(apps, database):
 
 def test_progress_is_told(apps, database):
     told = []
-    Code(apps, database, progress=told.append).alone(1, only={("shop.Item", "x")})
+    Workload(apps, database, progress=told.append).alone(1, only={("shop.Item", "x")})
     assert told == ["shop.Item"]
 
 
 def test_the_focus_is_on_tables(apps, database):
-    code = Code(apps, database, focus={"shop_card": None})
+    code = Workload(apps, database, focus={"shop_card": None})
     assert code.full == {model(apps, "Card")}
     assert code.near == {model(apps, "Owner")}
-    through = Code(apps, database, focus={"shop_item_owners": None})
+    through = Workload(apps, database, focus={"shop_item_owners": None})
     assert model(apps, "Item") in through.full
-    parents = Code(apps, database, focus={"shop_item": None})
+    parents = Workload(apps, database, focus={"shop_item": None})
     assert model(apps, "Gift") in parents.full
     number = code.write(1)
     assert code.alone(number) + code.together(number) == []
 
 
 def test_other_models_are_tried_lightly(apps, database):
-    number = Code(apps, database).write(1)
+    number = Workload(apps, database).write(1)
     execute(database, "ALTER TABLE shop_node RENAME COLUMN parent_id TO other_id")
-    code = Code(apps, database, focus={"shop_card": None})
+    code = Workload(apps, database, focus={"shop_card": None})
     found = code.alone(number) + code.together(number)
     assert {each.model for each in found} == {"shop.Node"}
     actions = {"INSERT typical", "SELECT", "save", "DELETE"}
@@ -195,9 +195,9 @@ def test_a_few_rows_stand_for_many():
 
 def test_what_fails_as_usual_is_not_new():
     error = Exception()
-    one = Failure("shop.Item", "save", error)
-    two = Failure("shop.Item", "DELETE", error)
-    usual = [Failure("shop.Item", "save", Exception("other"))]
+    one = FailedAction("shop.Item", "save", error)
+    two = FailedAction("shop.Item", "DELETE", error)
+    usual = [FailedAction("shop.Item", "save", Exception("other"))]
     assert new_failures([one, two, two], usual) == [two]
 
 
@@ -210,7 +210,7 @@ def test_receivers_do_not_run(apps, database):
     for each in (signals.pre_save, signals.post_delete, signals.post_init):
         each.connect(receive)
     try:
-        code = Code(apps, database)
+        code = Workload(apps, database)
         code.together(code.write(1))
         assert called == []
         model(apps, "Owner")()
@@ -241,11 +241,11 @@ def test_names_of_images_are_written_though_there_are_no_files(database):
     image = models.ImageField(width_field="width", upload_to="there")
     apps = state(Photo=({"image": image, "width": width}, {})).apps
     build(apps, database)
-    code = Code(apps, database)
+    code = Workload(apps, database)
     assert code.alone(1) + code.together(code.write(1)) == []
 
 
 def test_a_table_that_is_gone_does_not_stop_the_rest(apps, database):
     other = state(Owner=({}, {}), Extra=({"id": KEY.clone()}, {})).apps
-    code = Code(other, database)
+    code = Workload(other, database)
     assert {each.model for each in code.alone(1)} >= {"shop.Extra"}

@@ -18,16 +18,16 @@ from syzygy_like.compatibility import RULES
 from syzygy_like.rehearsal.formats import FORMATS, rendered
 from syzygy_like.rehearsal.messages.findings import shortened
 from syzygy_like.rehearsal.report import (
+    DeployProblem,
+    Failure,
     Lock,
-    Mishap,
-    Moment,
+    Phase,
     Planned,
     Reason,
     Report,
     Statement,
     Step,
     Traffic,
-    Trouble,
     Unconfirmed,
     Verdict,
     Version,
@@ -39,10 +39,10 @@ REASON = Reason(
     "Order.total: the old code leaves it out of INSERT [required-column]",
     "give it a db_default:\r\n\r\n    total = IntegerField(db_default=0)",
 )
-PREDICTED = Mishap(
+PREDICTED = Failure(
     "default",
     Version.OLD,
-    Moment.WINDOW,
+    Phase.WINDOW,
     "shop.Order",
     "INSERT sparse",
     'null value in column "total"\nDETAIL: Failing row contains (1, secret).',
@@ -52,10 +52,10 @@ PREDICTED = Mishap(
     REASON,
     tuple(f"update total {number}" for number in range(12)),
 )
-UNPREDICTED = Mishap(
+UNPREDICTED = Failure(
     "other",
     Version.NEW,
-    Moment.REVERTED,
+    Phase.REVERTED,
     "shop.Größe",
     "DELETE 100 %",
     "no such table: größe",
@@ -89,16 +89,18 @@ def full() -> Report:
             Planned("other", f"shop.0003_{'x' * 100}", "deferred"),
         ],
         [
-            Trouble("default", "failed", "no such table: x\r\nat 2", "shop.0003", PATH),
-            Trouble("other", "not reverted", "shop_order.total is left"),
+            DeployProblem(
+                "default", "failed", "no such table: x\r\nat 2", "shop.0003", PATH
+            ),
+            DeployProblem("other", "not reverted", "shop_order.total is left"),
         ],
         [PREDICTED, UNPREDICTED],
         [
-            Unconfirmed("default", Version.NEW, Moment.AFTER, REASON),
+            Unconfirmed("default", Version.NEW, Phase.AFTER, REASON),
             Unconfirmed(
                 "default",
                 Version.OLD,
-                Moment.WINDOW,
+                Phase.WINDOW,
                 Reason("null-read", "Order.total: may read NULL", hazard=True),
             ),
         ],
@@ -192,7 +194,7 @@ def test_text_of_a_rehearsal_in_which_nothing_failed():
 
 
 def test_text_says_a_reason_once_for_failures_that_share_it():
-    report = Report("main", mishaps=[PREDICTED, PREDICTED])
+    report = Report("main", failures=[PREDICTED, PREDICTED])
     assert printed(report, "text").count("Why: ") == 1
 
 
@@ -248,8 +250,8 @@ def test_json_has_the_fields_of_the_report():
     ("report", "code"),
     [
         (Report("main"), 0),
-        (Report("main", mishaps=[PREDICTED]), 1),
-        (Report("main", troubles=[Trouble("default", "schema", "")]), 1),
+        (Report("main", failures=[PREDICTED]), 1),
+        (Report("main", troubles=[DeployProblem("default", "schema", "")]), 1),
         (full(), 3),
     ],
 )
@@ -288,15 +290,15 @@ def test_github_output_of_a_full_report():
 
 
 def test_github_gives_no_file_outside_of_the_working_directory(tmp_path):
-    mishap = dataclasses.replace(PREDICTED, path=str(tmp_path / "0001.py"))
-    first, _ = printed(Report("main", mishaps=[mishap]), "github").split("\n")
+    failure = dataclasses.replace(PREDICTED, path=str(tmp_path / "0001.py"))
+    first, _ = printed(Report("main", failures=[failure]), "github").split("\n")
     assert first.startswith("::error title=")
 
 
 def test_paths_are_relative_to_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    mishap = dataclasses.replace(PREDICTED, path=str(tmp_path / "shop" / "ü.py"))
-    report = Report("main", mishaps=[mishap])
+    failure = dataclasses.replace(PREDICTED, path=str(tmp_path / "shop" / "ü.py"))
+    report = Report("main", failures=[failure])
     assert "file=shop/ü.py," in printed(report, "github")
     (result,) = of(report, "sarif")["runs"][0]["results"]
     assert uri(result) == "shop/%C3%BC.py"
@@ -332,8 +334,8 @@ def test_sarif_rules_say_what_breaks():
 
 
 def test_sarif_knows_a_failure_again_whatever_the_database_says_of_it():
-    def prints(*mishaps):
-        (run,) = of(Report("main", mishaps=list(mishaps)), "sarif")["runs"]
+    def prints(*failures):
+        (run,) = of(Report("main", failures=list(failures)), "sarif")["runs"]
         return [result["partialFingerprints"] for result in run["results"]]
 
     again = dataclasses.replace(PREDICTED, error="row 2", path="elsewhere.py")
@@ -406,7 +408,7 @@ amounts = st.floats(0, 1e6)
 reasons = st.builds(
     Reason, texts | st.sampled_from(list(RULES)), texts, texts, st.booleans()
 )
-versions, moments = st.sampled_from(Version), st.sampled_from(Moment)
+versions, moments = st.sampled_from(Version), st.sampled_from(Phase)
 tables = st.lists(texts, max_size=2).map(tuple)
 locks = st.lists(st.builds(Lock, texts, texts, amounts), max_size=2).map(tuple)
 statements = st.builds(Statement, texts, amounts, locks, tables, tables)
@@ -416,10 +418,10 @@ reports = st.builds(
     Report,
     texts,
     st.lists(st.builds(Planned, names, texts, texts, texts), max_size=2),
-    st.lists(st.builds(Trouble, names, texts, texts, texts, texts), max_size=2),
+    st.lists(st.builds(DeployProblem, names, texts, texts, texts, texts), max_size=2),
     st.lists(
         st.builds(
-            Mishap,
+            Failure,
             names,
             versions,
             moments,
@@ -449,5 +451,5 @@ def test_any_report_is_printed(report):
     log = json.loads(found["sarif"])
     assert conforms(log, LOG)
     assert log["version"] == "2.1.0"
-    count = len(report.mishaps) + len(report.troubles)
+    count = len(report.failures) + len(report.troubles)
     assert len(log["runs"][0]["results"]) == count

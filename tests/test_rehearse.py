@@ -169,9 +169,9 @@ def test_rows_that_protect_what_old_code_deletes_are_a_hazard(shop, database):
     shop.settings = {"MIGRATION_BRIDGE": "all"}
     found = rehearse(shop, database)
     assert found.code == 0
-    (mishap,) = found.report["mishaps"]
-    assert (mishap["action"], mishap["migration"]) == ("DELETE", "shop.0002")
-    reason = mishap["reason"]
+    (failure,) = found.report["mishaps"]
+    assert (failure["action"], failure["migration"]) == ("DELETE", "shop.0002")
+    reason = failure["reason"]
     assert (reason["rule"], reason["hazard"]) == ("protected-delete", True)
 
 
@@ -181,9 +181,9 @@ def test_rows_that_refer_to_what_old_code_deletes_are_a_hazard(shop, database):
     )
     found = rehearse(shop, database)
     assert found.code == 0
-    (mishap,) = found.report["mishaps"]
-    assert (mishap["action"], mishap["migration"]) == ("DELETE", "shop.0002")
-    assert (mishap["reason"]["rule"], mishap["reason"]["hazard"]) == (
+    (failure,) = found.report["mishaps"]
+    assert (failure["action"], failure["migration"]) == ("DELETE", "shop.0002")
+    assert (failure["reason"]["rule"], failure["reason"]["hazard"]) == (
         "blocked-delete",
         True,
     )

@@ -134,5 +134,5 @@ def test_stages_by_hand_on_one_of_them(shop, database):
     shop.write("shop", "0003", remove("note"))
     found = rehearse(shop, [database, "other"], names=START)
     assert found.code == 1
-    wrong = {(each["database"], each["migration"]) for each in found.mishaps("window")}
+    wrong = {(each["database"], each["migration"]) for each in found.failures("window")}
     assert wrong == {("other", "blog.0002")}

@@ -29,8 +29,8 @@ def test_halves_are_clean(halves, database):
     found = rehearse(halves, database)
     assert found.is_clean, found
     assert found.outcomes["shop.0002"] == [
-        "pre-deploy, first half",
-        "post-deploy, second half",
+        "pre-deploy, expand",
+        "post-deploy, contract",
     ]
     assert found.outcomes["shop.0004"][0].startswith("pre-deploy")
     assert found.report["notes"] == []

@@ -45,12 +45,12 @@ def test_a_scenario(shop, database, scenario):
     assert ("blocked", "") in found.troubles
     has_failed = "failed" in {kind for kind, _ in found.troubles}
     if scenario.breaks and database == "postgresql" and not has_failed:
-        rules = {each["reason"]["rule"] for each in found.mishaps("straight")}
+        rules = {each["reason"]["rule"] for each in found.failures("straight")}
         assert rules & scenario.breaks
         name = "0002_change" if scenario.app_label == "shop" else "0001_change"
-        causes = {each["migration"] for each in found.mishaps("straight")}
+        causes = {each["migration"] for each in found.failures("straight")}
         assert causes == {f"{scenario.app_label}.{name}"}
 
 
-def is_hazard(mishap):
-    return bool(mishap["reason"] and mishap["reason"]["hazard"])
+def is_hazard(failure):
+    return bool(failure["reason"] and failure["reason"]["hazard"])

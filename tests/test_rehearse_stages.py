@@ -20,7 +20,7 @@ def shop(project, database):
 def the_only(found, **wanted):
     """Return a mishap of some values; one migration is to blame for all."""
     assert len({each["migration"] for each in found.report["mishaps"]}) == 1
-    return next(iter(found.mishaps(**wanted)))
+    return next(iter(found.failures(**wanted)))
 
 
 @pytest.mark.parametrize("how", ["declared", "override"])
@@ -34,25 +34,25 @@ def test_a_column_dropped_before_the_roll_out(shop, database, how):
     found = rehearse(shop, database)
     assert found.code == 1
     assert found.report["unconfirmed"] == []
-    mishap = the_only(found, moment="window")
-    assert (mishap["version"], mishap["model"]) == ("old", "shop.Order")
-    assert mishap["migration"] == "shop.0003"
-    assert "note" in mishap["sql"]
-    assert "note" in mishap["error"]
-    assert mishap["reason"]["rule"] == "missing-column"
-    assert "it belongs after the deploy" in mishap["reason"]["fix"]
-    assert len(found.mishaps(version="new")) == 0
+    failure = the_only(found, moment="window")
+    assert (failure["version"], failure["model"]) == ("old", "shop.Order")
+    assert failure["migration"] == "shop.0003"
+    assert "note" in failure["sql"]
+    assert "note" in failure["error"]
+    assert failure["reason"]["rule"] == "missing-column"
+    assert "it belongs after the deploy" in failure["reason"]["fix"]
+    assert len(found.failures(version="new")) == 0
 
 
 def test_a_required_column_before_the_roll_out(shop, database):
     write(shop, add("size", REQUIRED), stage=Stage.PRE_DEPLOY)
     found = rehearse(shop, database)
     assert found.code == 1
-    mishap = the_only(found)
-    assert mishap["action"].startswith("INSERT")
-    assert mishap["sql"].startswith("INSERT")
-    assert mishap["reason"]["rule"] == "required-column"
-    assert mishap["reason"]["fix"]
+    failure = the_only(found)
+    assert failure["action"].startswith("INSERT")
+    assert failure["sql"].startswith("INSERT")
+    assert failure["reason"]["rule"] == "required-column"
+    assert failure["reason"]["fix"]
 
 
 def test_a_constraint_before_the_roll_out(shop, database):
@@ -60,9 +60,9 @@ def test_a_constraint_before_the_roll_out(shop, database):
     write(shop, constrain, stage=Stage.PRE_DEPLOY)
     found = rehearse(shop, database)
     assert found.code == 1
-    mishap = the_only(found, moment="window")
-    assert mishap["reason"]["rule"] == "stricter-unique"
-    assert "twice" in " ".join([mishap["action"], *mishap["others"]])
+    failure = the_only(found, moment="window")
+    assert failure["reason"]["rule"] == "stricter-unique"
+    assert "twice" in " ".join([failure["action"], *failure["others"]])
 
 
 def test_a_column_that_comes_too_late_for_the_new_code(shop, database):
@@ -71,10 +71,10 @@ def test_a_column_that_comes_too_late_for_the_new_code(shop, database):
     found = rehearse(shop, database)
     assert found.code == 1
     assert found.troubles == []
-    mishap = the_only(found, moment="window")
-    assert (mishap["version"], mishap["migration"]) == ("new", "shop.0002")
-    assert mishap["reason"]["rule"] == "missing-column"
-    assert "it belongs before the deploy" in mishap["reason"]["fix"]
+    failure = the_only(found, moment="window")
+    assert (failure["version"], failure["migration"]) == ("new", "shop.0002")
+    assert failure["reason"]["rule"] == "missing-column"
+    assert "it belongs before the deploy" in failure["reason"]["fix"]
 
 
 def test_a_plan_that_is_blocked(shop, database):
@@ -85,9 +85,9 @@ def test_a_plan_that_is_blocked(shop, database):
     assert found.code == 1
     assert found.troubles == [("blocked", "")]
     assert {each["moment"] for each in found.report["mishaps"]} == {"straight"}
-    mishap = the_only(found, version="old")
-    assert mishap["migration"] == "shop.0003"
-    assert mishap["reason"]["rule"] == "missing-column"
+    failure = the_only(found, version="old")
+    assert failure["migration"] == "shop.0003"
+    assert failure["reason"]["rule"] == "missing-column"
     assert found.outcomes == {
         "shop.0002": ["pre-deploy, inferred"],
         "shop.0003": ["fits no stage"],

@@ -47,9 +47,9 @@ def test_a_column_dropped_by_python(shop, database):
     second(shop, DROPPING)
     found = rehearse(shop, database)
     assert found.code == 3
-    mishap = found.mishaps("window", version="old")[0]
-    assert mishap["migration"] == "shop.0002"
-    assert mishap["reason"] is None
+    failure = found.failures("window", version="old")[0]
+    assert failure["migration"] == "shop.0002"
+    assert failure["reason"] is None
     out = run(shop, database=[database], rows=2)[1]
     assert out.startswith("Failures that nothing had predicted:")
     assert "please report it" in " ".join(out.split())

@@ -44,9 +44,9 @@ def tracker():
 def resolved(*operations, policy=None, backwards=False, **attributes):
     """Return the stage of a migration and where it comes from."""
     tracked = tracker()
-    world = tracked.world
+    world = tracked.schemas
     made = migration("shop", "0002_change", *operations, **attributes)
-    step = Reader().step(tracked, made)
+    step = Reader().read(tracked, made)
     if backwards:
         world, step = advance(world, step), step.reversed()
     resolution = resolve(step, world, policy or Policy())

@@ -29,10 +29,10 @@ def migration(app_label: str, operations) -> Migration:
 def inferred(scenario: Scenario):
     tracker = Tracker(TrackedState(), everywhere)
     reader = Reader()
-    reader.step(tracker, migration("shop", scenario.before))
-    world = tracker.world
+    reader.read(tracker, migration("shop", scenario.before))
+    world = tracker.schemas
     return infer(
-        reader.step(tracker, migration(scenario.app_label, scenario.operations)), world
+        reader.read(tracker, migration(scenario.app_label, scenario.operations)), world
     )
 
 

@@ -508,5 +508,5 @@ def test_an_unmanaged_model_does_not_hide_the_table_of_another(app_label):
     state.add_model(ModelState(app_label, "Row", [key], view))
     tracker = Tracker(state, everywhere)
     tracker.settle()
-    for found in (tracker.world.code, schema(state)):
+    for found in (tracker.schemas.code, schema(state)):
         assert not found.tables["shop_order"].external

@@ -70,14 +70,14 @@ def test_halves_and_those_ahead(shop, database):
     ]
     shop.migrate(PRE, database=database)
     assert lines(shop, "shop", database=database) == [
-        f"[ ] 0002  (first half applied {SINCE})",
+        f"[ ] 0002  (expand applied {SINCE})",
         "[ ] 0003  (post-deploy, inferred)",
         "[ ] 0004  (applied, ahead of 0002, 0003)",
-        f"[ ] 0005  (first half applied {SINCE}, ahead of 0003)",
+        f"[ ] 0005  (expand applied {SINCE}, ahead of 0003)",
         "[ ] 0006  (applied, ahead of 0002, 0003, 0005)",
     ]
     plan = lines(shop, "--plan", database=database)
-    assert plan[0] == f"[ ]  shop.0002  (first half applied {SINCE})"
+    assert plan[0] == f"[ ]  shop.0002  (expand applied {SINCE})"
     assert plan[2] == "[ ]  shop.0004  (applied, ahead of 0002, 0003)"
     shop.migrate(POST, database=database)
     assert lines(shop, "shop", database=database) == []
@@ -91,7 +91,7 @@ def test_json(shop, database):
     found = shown(shop, database)
     half = found["0002"]
     assert half["applied"] is False
-    assert half["part"] == "first half"
+    assert half["part"] == "expand"
     assert half["progress"] == "applied"
     assert parse_datetime(half["since"]) == MOMENT
     assert half["ahead_of"] == []
@@ -117,10 +117,10 @@ def test_what_has_begun(shop, database):
     broken = migrations.RunSQL("SELECT nothing FROM nowhere", "SELECT 1")
     shop.write("shop", "0002", add("total", REQUIRED), broken)
     refused(shop, "migrate", PRE, database=database)
-    assert lines(shop, database=database) == [f"[ ] 0002  (first half begun {SINCE})"]
+    assert lines(shop, database=database) == [f"[ ] 0002  (expand begun {SINCE})"]
     shop.write("shop", "0002", add("total", REQUIRED), migrations.RunSQL("SELECT 1"))
     shop.migrate(PRE, database=database)
-    assert lines(shop, database=database) == [f"[ ] 0002  (first half applied {SINCE})"]
+    assert lines(shop, database=database) == [f"[ ] 0002  (expand applied {SINCE})"]
 
 
 def test_what_has_failed_is_as_if_it_had_not_begun(shop, database):
@@ -128,7 +128,7 @@ def test_what_has_failed_is_as_if_it_had_not_begun(shop, database):
     shop.write("shop", "0003", migrations.RunSQL("SELECT nothing FROM nowhere"))
     refused(shop, "migrate", PRE, database=database)
     found = lines(shop, database=database)
-    assert found[0] == f"[ ] 0002  (first half applied {SINCE})"
+    assert found[0] == f"[ ] 0002  (expand applied {SINCE})"
     assert found[1].startswith("[ ] 0003  (any, inferred") or database == "mysql"
 
 
@@ -172,7 +172,7 @@ def test_the_next_release_while_this_one_is_under_way(shop, database):
     shop.migrate(PRE, database=database)
     write(shop, add("weight", REQUIRED), remove("price"), start=3)
     assert lines(shop, database=database) == [
-        f"[ ] 0002  (first half applied {SINCE})",
+        f"[ ] 0002  (expand applied {SINCE})",
         "[ ] 0003  (in halves)",
         "[ ] 0004  (post-deploy, inferred)",
     ]
@@ -182,7 +182,7 @@ def test_a_ledger_that_names_what_has_no_file(shop, database):
     write(shop, add("total", REQUIRED), add("weight", REQUIRED))
     shop.migrate(PRE, database=database)
     (shop.migrations("shop") / "0003.py").unlink()
-    assert lines(shop, database=database) == [f"[ ] 0002  (first half applied {SINCE})"]
+    assert lines(shop, database=database) == [f"[ ] 0002  (expand applied {SINCE})"]
 
 
 @pytest.mark.databases("sqlite")
@@ -192,7 +192,7 @@ def test_what_is_wrong_elsewhere_hides_only_what_is_to_come(shop, database):
     write(shop, add("cost", REQUIRED), start=5)
     shop.settings["MIGRATION_BRIDGE"] = "everything"
     assert lines(shop, database=database) == [
-        f"[ ] 0002  (first half applied {SINCE})",
+        f"[ ] 0002  (expand applied {SINCE})",
         "[ ] 0003  (stage unknown)",
         "[ ] 0004  (applied, ahead of 0002, 0003)",
         "[ ] 0005  (stage unknown)",
@@ -214,7 +214,7 @@ def test_a_deploy_of_another_version_is_told_in_one_line(shop, database):
     assert found["0001_initial"]["has_file"] is True
     assert found["0002"]["has_file"] is False
     assert (found["0002"]["part"], found["0002"]["progress"]) == (
-        "first half",
+        "expand",
         "applied",
     )
     path.write_text(text)

@@ -233,14 +233,14 @@ def test_reading_operations_is_building_step_by_step(pair, renames):
     before, after = pair
     tracker = tracked(before)
     for migration in migrations(before, after, renames):
-        Reader().step(tracker, migration)
-        assert tracker.world.database == tracker.world.code
+        Reader().read(tracker, migration)
+        assert tracker.schemas.database == tracker.schemas.code
         # The autodetector deletes a proxy before the foreign keys to it.
         if not dangles(tracker.state):
-            assert tracker.world.code == schema(tracker.state)
+            assert tracker.schemas.code == schema(tracker.state)
     assert "apps" not in vars(tracker.state)
     if same_kinds(before, after):
-        assert tracker.world.code == schema(after)
+        assert tracker.schemas.code == schema(after)
 
 
 def dangles(state: ProjectState) -> bool:
@@ -280,9 +280,9 @@ def test_a_patch_leads_there_and_back(pair, renames):
 
 
 def assert_patches(tracker: Tracker, migration: Migration) -> None:
-    before = tracker.world.code
-    step = Reader().step(tracker, migration)
-    after = tracker.world.code
+    before = tracker.schemas.code
+    step = Reader().read(tracker, migration)
+    after = tracker.schemas.code
     for patch in (step.code, step.database):
         assert patch.apply(before) == after
         assert patch.inverse.apply(after) == before

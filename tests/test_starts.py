@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from syzygy_like.executor.ledger import Ledger
 from syzygy_like.executor.record import Entry, Record, Release
-from syzygy_like.expand_contract.simulation import Extent
+from syzygy_like.expand_contract.simulation import Part
 from syzygy_like.management.commands.migrate import Command
 from syzygy_like.planning import backends
 from syzygy_like.rehearsal.starting_point import (
@@ -230,7 +230,7 @@ def test_what_a_database_has_beyond_the_files(shop, database):
     MigrationRecorder(connections[database]).record_applied("old", "0001")
     MigrationRecorder(connections[database]).record_applied("shop", "0003_weight")
     ledger = Ledger(connections[database])
-    entry = Entry(("shop", "0002_size"), Extent.WHOLE, 1, since="2026-11-21T12:00:00")
+    entry = Entry(("shop", "0002_size"), Part.WHOLE, 1, since="2026-11-21T12:00:00")
     release = Release({entry.key: entry.part}, basis=backends.basis())
     ledger.open()
     ledger.write(Record((release,), (entry,)))

@@ -51,7 +51,7 @@ def test_what_has_a_delay_keeps_the_deploy_open(shop, database, databases):
     shop.migrate(PRE, database=database)
     assert "weight" in columns(database, "shop_order")
     out = shop.migrate(POST, database=database)
-    assert "Applying shop.0002 (second half)... OK" in out
+    assert "Applying shop.0002 (contract)... OK" in out
     assert "Deferred:\n  shop.0003" in out
     assert "held until" in out
     assert names(database) == ["0001_initial", "0002"]
@@ -112,7 +112,7 @@ def test_a_squashed_migration_goes_in_halves(shop, database, databases):
         dependencies=[("shop", "0001_initial")],
     )
     out = shop.migrate(PRE, database=database)
-    assert "Applying shop.0002_squashed_0003 (first half)... OK" in out
+    assert "Applying shop.0002_squashed_0003 (expand)... OK" in out
     assert names(database) == ["0001_initial"]
     shop.migrate(POST, database=database)
     assert set(names(database)) == {

@@ -14,12 +14,12 @@ from syzygy_like.executor.conflicts import Fault, InvalidEntryError
 from syzygy_like.executor.digests import is_same
 from syzygy_like.executor.ledger import Ledger
 from syzygy_like.executor.record import Entry, Record, Release
-from syzygy_like.executor.steps import Leg, leg
-from syzygy_like.expand_contract.simulation import Crossing, Extent, NoHalvesError
+from syzygy_like.executor.steps import DeployStep, step
+from syzygy_like.expand_contract.simulation import DeployState, NoHalvesError, Part
 from syzygy_like.planning import backends
 from syzygy_like.planning.delays import moment
 from syzygy_like.planning.history import History, Key
-from syzygy_like.planning.plan import Outcome, Placement, StagedPlan
+from syzygy_like.planning.plan import Outcome, PlannedMigration, StagedPlan
 from syzygy_like.planning.planner import plan_pre_deploy
 from syzygy_like.planning.resolver import Policy
 from syzygy_like.schema import Schema
@@ -63,7 +63,7 @@ class Deploy:
         """Raise InvalidEntryError if an entry does not fit the files, or Django."""
         for entry in self.record.entries:
             last = self.record.entry(entry.key)
-            is_half = last is not None and last.part is Extent.FIRST
+            is_half = last is not None and last.part is Part.EXPAND
             if entry.key in self.recorded and is_half:
                 raise InvalidEntryError(entry.key, Fault.RECORDED)
             migration = self.migration(entry.key)
@@ -104,47 +104,47 @@ class Deploy:
             members = self.record.members
             keys = {key for key, release in members.items() if release <= number}
             tracker = self.history.at(self.ordered(keys.union(self.start_keys())))
-            self._codes[number] = tracker.world.code
+            self._codes[number] = tracker.schemas.code
         return self._codes[number]
 
     def _turn(
-        self, crossing: Crossing, number: int, release: Release | Joining
+        self, deploy_state: DeployState, number: int, release: Release | Joining
     ) -> None:
         """Have a crossing go on with a release, which has a number."""
         codes = self.codes(release.serving, number)
-        crossing.join(codes, self.history.reader(release.basis))
+        deploy_state.join(codes, self.history.reader(release.basis))
 
-    def replay(self) -> tuple[Crossing, list[Leg]]:
+    def replay(self) -> tuple[DeployState, list[DeployStep]]:
         """
         Return a crossing that has come as far as the database, and how it came there.
 
         Raises InvalidEntryError where another outcome is computed than was carried out.
         """
-        crossing = self.history.crossing(self.start())
-        legs = []
+        deploy_state = self.history.deploy_state(self.start())
+        steps = []
         for entry in self.record.entries:
             release = self.record.releases[entry.release - 1]
-            self._turn(crossing, entry.release, release)
+            self._turn(deploy_state, entry.release, release)
             try:
-                made = leg(crossing, self.migration(entry.key), entry.part)
+                made = step(deploy_state, self.migration(entry.key), entry.part)
             except NoHalvesError as error:
                 raise self._differs(entry) from error
-            done = made.portion.operations[: entry.operations]
-            if not (entry.is_done or is_same(entry, made.portion.migration, done)):
+            done = made.partial.operations[: entry.operations]
+            if not (entry.is_done or is_same(entry, made.partial.migration, done)):
                 raise InvalidEntryError(entry.key, Fault.CHANGED)
             if entry.effect and entry.effect != made.effect:
                 raise self._differs(entry)
-            legs.append(dataclasses.replace(made, release=entry.release))
-        return crossing, legs
+            steps.append(dataclasses.replace(made, release=entry.release))
+        return deploy_state, steps
 
     def _differs(self, entry: Entry) -> InvalidEntryError:
         basis = self.record.releases[entry.release - 1].basis
         return InvalidEntryError(entry.key, Fault.BASIS, basis)
 
-    def unfinished(self, legs: Iterable[Leg]) -> list[Leg]:
+    def unfinished(self, steps: Iterable[DeployStep]) -> list[DeployStep]:
         """Return what an earlier run has begun and not ended."""
         places = {each.place for each in self.record.entries if not each.is_done}
-        return [each for each in legs if each.place in places]
+        return [each for each in steps if each.place in places]
 
     # What precedes the roll-out.
 
@@ -170,11 +170,11 @@ class Deploy:
             return Joining(last, release.serving, release.basis)
         return Joining(last + 1, record.rolled_out, backends.basis())
 
-    def crossing(self, joining: Joining) -> tuple[Crossing, list[Leg]]:
+    def deploy_state(self, joining: Joining) -> tuple[DeployState, list[DeployStep]]:
         """Return a crossing that goes on with a release, and how it came there."""
-        crossing, legs = self.replay()
-        self._turn(crossing, joining.number, joining)
-        return crossing, legs
+        deploy_state, steps = self.replay()
+        self._turn(deploy_state, joining.number, joining)
+        return deploy_state, steps
 
     def undecided(self, pending: Iterable[Migration]) -> list[Key]:
         """Return what nothing is carried out of, of the deploy and of what is new."""
@@ -215,14 +215,14 @@ class Deploy:
         migrations = [self.migration(key) for key in keys]
         tracker = self.start(there)
         if self.is_under_way:
-            tracker = self.crossing(joining)[0].written.fork()
-        start = tracker.world
+            tracker = self.deploy_state(joining)[0].declared.fork()
+        start = tracker.schemas
         return plan_pre_deploy(
             self.history.forwards(tracker, migrations, there),
             start,
             self.history.edges(migrations, backwards=False),
             policy,
-            None if there else lambda: self.crossing(joining)[0],
+            None if there else lambda: self.deploy_state(joining)[0],
             kept,
         )
 
@@ -234,17 +234,19 @@ class Deploy:
         newest = max(prepared, self.record.rolled_out)
         return {key for key in keys if key in members and members[key] <= newest}
 
-    def decided(self, joining: Joining, placements: Iterable[Placement]) -> Record:
+    def decided(
+        self, joining: Joining, planned_migrations: Iterable[PlannedMigration]
+    ) -> Record:
         """Return the record with what is to be carried out for a release."""
         record = self.record if self.is_under_way else self.record.without_deploy()
-        known = dict[Key, "Extent | None"]()
+        known = dict[Key, "Part | None"]()
         if len(record.releases) >= joining.number:
             known.update(record.releases[joining.number - 1].migrations)
         members = record.members
-        for each in placements:
+        for each in planned_migrations:
             is_mine = members.get(each.key, joining.number) == joining.number
             if is_mine and each.outcome is not Outcome.BLOCKED:
-                known[each.key] = each.extent if each.is_ready else None
+                known[each.key] = each.part if each.is_ready else None
         release = Release(known, joining.serving, joining.basis)
         return record.release(joining.number, release)
 
@@ -252,11 +254,11 @@ class Deploy:
 
     def remaining(
         self,
-        crossing: Crossing,
+        deploy_state: DeployState,
         keys: Iterable[Key],
         record: Record | None = None,
         held: Collection[Key] = (),
-    ) -> Iterator[Leg]:
+    ) -> Iterator[DeployStep]:
         """
         Yield what is left of some migrations, in order, by the record or another one.
 
@@ -275,13 +277,13 @@ class Deploy:
             if part is None:
                 continue
             number = record.members[key]
-            self._turn(crossing, number, record.releases[number - 1])
-            made = leg(crossing, self.migration(key), part)
+            self._turn(deploy_state, number, record.releases[number - 1])
+            made = step(deploy_state, self.migration(key), part)
             yield dataclasses.replace(made, release=number)
 
     def remaining_but(
         self, keys: Sequence[Key], held: Collection[Key], number: int
-    ) -> tuple[list[Leg], set[Key]]:
+    ) -> tuple[list[DeployStep], set[Key]]:
         """
         Return what is left of some migrations while others are held, and what waits.
 
@@ -290,26 +292,28 @@ class Deploy:
         """
         code, waits = self._code(number), set[Key]()
         while True:
-            crossing, legs = self.replay()[0], list[tuple[Leg, bool]]()
+            deploy_state, steps = self.replay()[0], list[tuple[DeployStep, bool]]()
             if not held:
-                return list(self.remaining(crossing, keys)), waits
-            known = set(errors(incompatibilities(code, crossing.database)))
-            for each in self.remaining(crossing, keys, held=waits.union(held)):
-                found = set(errors(incompatibilities(code, crossing.database))) - known
-                legs.append((each, bool(found)))
-            if not (legs and legs[-1][1]):
-                return [each for each, _ in legs], waits
-            waits.add(next(each.key for each, is_broken in legs if is_broken))
+                return list(self.remaining(deploy_state, keys)), waits
+            known = set(errors(incompatibilities(code, deploy_state.database)))
+            for each in self.remaining(deploy_state, keys, held=waits.union(held)):
+                found = (
+                    set(errors(incompatibilities(code, deploy_state.database))) - known
+                )
+                steps.append((each, bool(found)))
+            if not (steps and steps[-1][1]):
+                return [each for each, _ in steps], waits
+            waits.add(next(each.key for each, is_broken in steps if is_broken))
 
-    def _left(self, key: Key, record: Record) -> Extent | None:
+    def _left(self, key: Key, record: Record) -> Part | None:
         """Return what is left to be begun of a migration, None if nothing is."""
         entry = record.entry(key)
-        is_ending = entry and entry.part is not Extent.FIRST and not entry.is_done
+        is_ending = entry and entry.part is not Part.EXPAND and not entry.is_done
         if key in self.recorded or is_ending:
             return None
         if entry is None:
-            return Extent.WHOLE
-        return Extent.SECOND if entry.part is Extent.FIRST else Extent.NOTHING
+            return Part.WHOLE
+        return Part.CONTRACT if entry.part is Part.EXPAND else Part.NOTHING
 
     @property
     def changed(self) -> datetime.datetime:
@@ -319,7 +323,7 @@ class Deploy:
     def is_over(self, key: Key) -> bool:
         """Tell whether all of a migration is carried out, recorded or not."""
         entry = self.record.entry(key)
-        is_last = entry is not None and entry.part is not Extent.FIRST
+        is_last = entry is not None and entry.part is not Part.EXPAND
         return key in self.recorded or bool(is_last and entry and entry.is_done)
 
     @property

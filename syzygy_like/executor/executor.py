@@ -12,29 +12,29 @@ from django.db.migrations.executor import MigrationExecutor
 
 from syzygy_like.executor.deploy import Deploy
 from syzygy_like.executor.errors import MigrationFailedError
-from syzygy_like.executor.itinerary import Itinerary, Plan, Staging
+from syzygy_like.executor.itinerary import Plan, RunContext, Schedule
 from syzygy_like.executor.ledger import ConcurrentRunError, Ledger, ledger_of
 from syzygy_like.executor.looking import SomethingToDo
-from syzygy_like.executor.phases import Run
-from syzygy_like.executor.resumable import Carrier
+from syzygy_like.executor.phases import Phase
+from syzygy_like.executor.resumable import MigrationRunner
 from syzygy_like.executor.rollback import Rollback, Undo, bare, refuse_irreversible
 from syzygy_like.executor.schedule import Scheduler
-from syzygy_like.executor.stepping import Stepper, is_peculiar
+from syzygy_like.executor.stepping import ResumableExecutor, is_peculiar
 from syzygy_like.planning.database import Database
 from syzygy_like.planning.explanation import Explanation
 from syzygy_like.planning.history import History
-from syzygy_like.planning.plan import Placement
+from syzygy_like.planning.plan import PlannedMigration
 
 
 class StagedExecutor(MigrationExecutor):
     """Applies the migrations of a stage, in halves where they have to be."""
 
     def __init__(
-        self, connection: Any, progress_callback: Any = None, *, staging: Staging
+        self, connection: Any, progress_callback: Any = None, *, context: RunContext
     ):
         super().__init__(connection, progress_callback)
-        self.staging = staging
-        self.itinerary = Itinerary()
+        self.context = context
+        self.schedule = Schedule()
         self._planning = False
 
     def migration_plan(self, targets: Any, clean_start: bool = False) -> Plan:
@@ -46,25 +46,25 @@ class StagedExecutor(MigrationExecutor):
             plan = super().migration_plan(targets)
         finally:
             self._planning = False
-        if self.staging.is_looking:
+        if self.context.is_looking:
             return self._look(plan, targets)
         return self._planned(plan, targets)
 
     def _planned(self, plan: Plan, targets: Any) -> Plan:
         scheduler = Scheduler(self, self.history, self.deploy)
-        self.itinerary = scheduler.itinerary(plan, targets, self.staging)
-        return self.itinerary.presented(self.staging)
+        self.schedule = scheduler.schedule(plan, targets, self.context)
+        return self.schedule.presented(self.context)
 
     def _look(self, plan: Plan, targets: Any) -> Plan:
         """Return the plan if it is empty. Raises SomethingToDo for any other."""
-        if self.staging.aborts:
+        if self.context.aborts:
             raise SomethingToDo
         try:
             planned = self._planned(plan, targets)
         except Exception as error:  # another run may be in the middle of something
             raise SomethingToDo from error
         is_left = self.deploy.is_under_way and self.deploy.is_finished
-        if planned or (is_left and self.itinerary.runs):
+        if planned or (is_left and self.schedule.runs):
             raise SomethingToDo
         return planned
 
@@ -83,15 +83,19 @@ class StagedExecutor(MigrationExecutor):
         """The history of the database, as the loader has it."""
         return History(self.loader, Database(self.connection.alias))
 
-    def explain(self, placement: Placement) -> Explanation:
+    def explain(self, planned: PlannedMigration) -> Explanation:
         """Explain why a migration of the plan fits no stage."""
         history = self.history
-        placements = self.itinerary.placements or self.staging.plan.placements
-        earlier = {each.key for each in placements[: placements.index(placement)]}
+        planned_migrations = (
+            self.schedule.planned_migrations or self.context.plan.planned_migrations
+        )
+        earlier = {
+            each.key for each in planned_migrations[: planned_migrations.index(planned)]
+        }
         begun = {each.key for each in self.deploy.record.entries}
         known = earlier | begun | {*history.applied}
         tracker = history.at(self.deploy.ordered(known))
-        return history.explain(tracker, placement.step.migration)
+        return history.explain(tracker, planned.tracked.migration)
 
     def migrate(
         self,
@@ -103,66 +107,66 @@ class StagedExecutor(MigrationExecutor):
     ) -> Any:
         """Apply a plan. Raises IrreversibleError before anything if it cannot."""
         self._refuse_irreversible([] if fake else plan or [])
-        guard = self.staging.guard
-        if guard.keeps_journal:
+        hooks = self.context.hooks
+        if hooks.keeps_journal:
             self.stepper.begin(plan or [])
-        if guard.rolls_back:
-            self.rollback.begin(plan or [], self.itinerary)
+        if hooks.rolls_back:
+            self.rollback.begin(plan or [], self.schedule)
         if plan:
-            guard.before_all(plan)
-        with guard.patience.in_force(self.connection), self.ledger.at_work():
+            hooks.before_all(plan)
+        with hooks.retry_policy.in_force(self.connection), self.ledger.at_work():
             try:
                 state = self._carry_out_all(targets, plan, state, fake, fake_initial)
             except MigrationFailedError as failure:
-                if not guard.rolls_back:
+                if not hooks.rolls_back:
                     raise
                 self.rollback.back(failure)
-        if guard.keeps_journal and not self.staging.is_looking:
+        if hooks.keeps_journal and not self.context.is_looking:
             self.stepper.end()
         return state
 
     def _refuse_irreversible(self, plan: Plan) -> None:
         """Raise IrreversibleError if anything that a plan undoes cannot be undone."""
         undone = [migration for migration, backwards in plan if backwards]
-        runs = [run for run in self.itinerary.runs if run.backwards]
+        runs = [run for run in self.schedule.runs if run.backwards]
         if undone and runs:
-            carrier = Carrier(self.connection, self.staging.guard)
-            undone = [run.begun(leg, carrier) for run in runs for leg in run.legs]
+            carrier = MigrationRunner(self.connection, self.context.hooks)
+            undone = [run.begun(step, carrier) for run in runs for step in run.steps]
         for migration in undone:
             refuse_irreversible(migration)
 
     def _carry_out_all(
         self, targets: Any, plan: Any, state: Any, fake: bool, fake_initial: bool
     ) -> Any:
-        if not self.itinerary.runs:
+        if not self.schedule.runs:
             return super().migrate(targets, plan, state, fake, fake_initial)
         self.recorder.ensure_schema()
-        for run in self.itinerary.runs:
+        for run in self.schedule.runs:
             state = self.carry_out(run) or state
-        if self.itinerary.rest:
+        if self.schedule.rest:
             self.loader.build_graph()
             rest = [
                 (self.loader.graph.nodes[each.app_label, each.name], backwards)
-                for each, backwards in self.itinerary.rest
+                for each, backwards in self.schedule.rest
             ]
             return super().migrate(targets, rest, None, fake, fake_initial)
         self.check_replacements()
         return state
 
-    def carry_out(self, run: Run) -> Any:
+    def carry_out(self, run: Phase) -> Any:
         """Carry out the legs of a deploy; return the state that is then built."""
         verb = "unapply" if run.backwards else "apply"
         state = None
-        carrier = Carrier(self.connection, self.staging.guard)
-        for leg in run.legs:
-            self.staging.guard.before_each()
-            undo = functools.partial(self.rollback.leg_back, leg)
+        carrier = MigrationRunner(self.connection, self.context.hooks)
+        for step in run.steps:
+            self.context.hooks.before_each()
+            undo = functools.partial(self.rollback.leg_back, step)
             with (
-                self._reporting(verb, leg.portion),
-                self._failing(leg.portion, undo, undo),
+                self._reporting(verb, step.partial),
+                self._failing(step.partial, undo, undo),
             ):
-                run.carry_out(leg, carrier)
-            state = leg.before if run.backwards else leg.after
+                run.carry_out(step, carrier)
+            state = step.before if run.backwards else step.after
         run.finish()
         return state
 
@@ -174,15 +178,15 @@ class StagedExecutor(MigrationExecutor):
         fake_initial: bool = False,
     ) -> Any:
         """Apply a migration. Raises MigrationFailedError if that fails."""
-        self.staging.guard.before_each()
-        before = bare(state) if self.staging.guard.rolls_back else state
+        self.context.hooks.before_each()
+        before = bare(state) if self.context.hooks.rolls_back else state
         if fake_initial and not fake:
             fake, found = self.detect_soft_applied(state, migration)
             state = found if fake else state
         undo = functools.partial(self.unapply_migration, before, migration, fake)
         undo_part = functools.partial(self.stepper.take_back, migration, before)
         with self._failing(migration, undo, undo_part):
-            if fake and self.staging.guard.keeps_journal:
+            if fake and self.context.hooks.keeps_journal:
                 self.stepper.journal.strike(migration)
             if fake or not self._steps(migration, "apply_migration"):
                 return super().apply_migration(state, migration, fake)
@@ -193,7 +197,7 @@ class StagedExecutor(MigrationExecutor):
         self, state: Any, migration: Migration, fake: bool = False
     ) -> Any:
         """Undo a migration. Raises MigrationFailedError if that fails."""
-        self.staging.guard.before_each()
+        self.context.hooks.before_each()
         with self._failing(migration):
             if fake or not self._steps(migration, "unapply_migration"):
                 return super().unapply_migration(state, migration, fake)
@@ -205,7 +209,7 @@ class StagedExecutor(MigrationExecutor):
         inherited = getattr(getattr(super(), method), "__func__", None)
         is_own = inherited is not vars(MigrationExecutor)[method]
         is_usual = not (is_own or is_peculiar(migration))
-        return is_usual and self.staging.guard.keeps_journal
+        return is_usual and self.context.hooks.keeps_journal
 
     @contextlib.contextmanager
     def _reporting(self, verb: str, migration: Migration) -> Iterator[None]:
@@ -218,12 +222,12 @@ class StagedExecutor(MigrationExecutor):
     @functools.cached_property
     def rollback(self) -> Rollback:
         """What undoes the run if it fails."""
-        return Rollback(self, self.staging.guard.accepts_irreversible)
+        return Rollback(self, self.context.hooks.accepts_irreversible)
 
     @functools.cached_property
-    def stepper(self) -> Stepper:
+    def stepper(self) -> ResumableExecutor:
         """What carries out the migrations that are left to Django."""
-        return Stepper(self, self.staging.guard)
+        return ResumableExecutor(self, self.context.hooks)
 
     @contextlib.contextmanager
     def _failing(
@@ -233,11 +237,11 @@ class StagedExecutor(MigrationExecutor):
         try:
             yield
         except BaseException as error:
-            if not (isinstance(error, Exception) or self.staging.guard.rolls_back):
+            if not (isinstance(error, Exception) or self.context.hooks.rolls_back):
                 raise  # by Ctrl-C, say
             has_transaction = self.connection.features.can_rollback_ddl
             is_whole = bool(has_transaction and migration.atomic)
-            self.staging.mark_failed()
+            self.context.mark_failed()
             if isinstance(error, ConcurrentRunError):
                 raise  # nothing is to be undone that another run may have done
             if part and not is_whole:

@@ -10,17 +10,17 @@ from typing import Any, Protocol
 from django.db.migrations import Migration
 from django.db.migrations.exceptions import InvalidMigrationPlan
 
-from syzygy_like.executor.hooks import Guard
-from syzygy_like.executor.phases import Run
-from syzygy_like.executor.steps import Leg
+from syzygy_like.executor.hooks import RunHooks
+from syzygy_like.executor.phases import Phase
+from syzygy_like.executor.steps import DeployStep
 from syzygy_like.planning.history import Key
-from syzygy_like.planning.plan import Placement, StagedPlan, Waypoint
+from syzygy_like.planning.plan import PlannedMigration, StagedPlan, Waypoint
 from syzygy_like.stages import Stage
 
 Plan = list[tuple[Migration, bool]]
 
 
-class Staging(Protocol):
+class RunContext(Protocol):
     """
     What is asked of a staged migrate, and what came of it.
 
@@ -36,7 +36,7 @@ class Staging(Protocol):
     """
 
     stage: Stage
-    guard: Guard
+    hooks: RunHooks
     aborts: bool
     fakes: bool
     prunes: bool
@@ -50,36 +50,36 @@ class Staging(Protocol):
     waypoint: Waypoint | None
     is_looking: bool
 
-    def consent(self, legs: Sequence[Leg]) -> None: ...
+    def consent(self, steps: Sequence[DeployStep]) -> None: ...
 
-    def accept(self) -> Iterable[Placement]: ...
+    def accept(self) -> Iterable[PlannedMigration]: ...
 
-    def present(self, migration: Migration, leg: Leg | None = None) -> Any: ...
+    def present(self, migration: Migration, step: DeployStep | None = None) -> Any: ...
 
     def mark_failed(self) -> None: ...
 
 
 @dataclasses.dataclass
-class Itinerary:
+class Schedule:
     """
     What is carried out: ``runs`` of legs, and after them the ``rest`` by Django.
 
-    ``placements`` are those of the whole deploy, carried out already or not.
+    ``planned_migrations`` are those of the whole deploy, carried out already or not.
     """
 
-    runs: list[Run] = dataclasses.field(default_factory=list)
+    runs: list[Phase] = dataclasses.field(default_factory=list)
     rest: Plan = dataclasses.field(default_factory=list)
-    placements: tuple[Placement, ...] = ()
+    planned_migrations: tuple[PlannedMigration, ...] = ()
 
-    def presented(self, staging: Staging) -> Plan:
+    def presented(self, context: RunContext) -> Plan:
         """Return it as a plan for Django's command."""
-        legs = [
-            (staging.present(leg.portion, leg), run.backwards)
+        steps = [
+            (context.present(step.partial, step), run.backwards)
             for run in self.runs
-            for leg in run.legs
+            for step in run.steps
         ]
-        rest = [(staging.present(each), backwards) for each, backwards in self.rest]
-        return [*legs, *rest]
+        rest = [(context.present(each), backwards) for each, backwards in self.rest]
+        return [*steps, *rest]
 
 
 def is_backwards(plan: Plan) -> bool:

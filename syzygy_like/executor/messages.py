@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
-from syzygy_like.compatibility.wording import NEW, OLD, sentences
 from syzygy_like.executor.conflicts import (
     Conflict,
     DeployUnderWayError,
     Fault,
     InvalidEntryError,
 )
+from syzygy_like.executor.errors import MigrationFailedError, RolledBackError
 from syzygy_like.executor.ledger import ConcurrentRunError
 from syzygy_like.executor.record import InvalidRecordError
 from syzygy_like.executor.rows import LostRowsError
 from syzygy_like.executor.tables import LEDGER
-from syzygy_like.expand_contract.simulation import NoHalvesError, Obstacle
 from syzygy_like.planning import backends
 from syzygy_like.planning.history import Key
-from syzygy_like.planning.plan import Placement
+from syzygy_like.planning.messages import errors
+from syzygy_like.planning.messages.plans import date
+from syzygy_like.planning.plan import PlannedMigration
 
 FINISH = "migrate --post-deploy"
 ABORT = "migrate --abort-deploy"
@@ -62,11 +64,6 @@ CONFLICTS = {
         f"leave out the app and the migration. {WAYS_OUT}"
     ),
 }
-
-
-def date(moment: datetime.datetime) -> str:
-    """Return a moment as Django's commands print it."""
-    return moment.strftime("%Y-%m-%d %H:%M:%S %Z").strip()
 
 
 def conflict(error: DeployUnderWayError) -> str:
@@ -140,7 +137,7 @@ def _several(keys: Sequence[Key]) -> str:
 
 
 def in_the_way(
-    blocked: Sequence[Placement], left: Mapping[Key, datetime.datetime | None]
+    blocked: Sequence[PlannedMigration], left: Mapping[Key, datetime.datetime | None]
 ) -> str:
     """Say that a deploy cannot join the one that is under way, maybe until a time."""
     new = _several([each.key for each in blocked])
@@ -244,42 +241,28 @@ def concurrent(error: ConcurrentRunError) -> str:
     )
 
 
-OBSTACLES = {
-    Obstacle.BREAKS: "there is nothing between that both codes can run on",
-    Obstacle.MOVES: (
-        "it takes values to another name, and old and new code each look for them "
-        "under their own"
-    ),
-    Obstacle.TAKEN: (
-        "it makes what is there already, under the same name, and is still in use"
-    ),
-    Obstacle.UNREADABLE: (
-        "what it does to the database is more than, or not what, it does to the models"
-    ),
-    Obstacle.NULLS: (
-        "it would find NULL in columns that have none by its models, for the code now "
-        "serving writes it until the deploy"
-    ),
-    Obstacle.LEAVES: (
-        "a migration before it is done in halves, and its second half could not change "
-        "a table that is not managed any longer"
-    ),
-    Obstacle.EARLY: "it needs what has to wait",
+def _failed(error: MigrationFailedError | RolledBackError) -> str:
+    # Imported here, for it has what only a run needs that fails.
+    from syzygy_like.executor import messages_failing
+
+    if isinstance(error, RolledBackError):
+        return messages_failing.rolled_back(error)
+    return messages_failing.failed(error.migration, error.error, error.is_whole)
+
+
+# How to say what went wrong, by what is raised; what planning raises, too.
+ERRORS: dict[type[Exception], Callable[[Any], str]] = {
+    DeployUnderWayError: conflict,
+    InvalidRecordError: invalid_record,
+    LostRowsError: lost_rows,
+    InvalidEntryError: invalid_entry,
+    ConcurrentRunError: concurrent,
+    MigrationFailedError: _failed,
+    RolledBackError: _failed,
+    **errors.ERRORS,
 }
 
 
-def obstacle(error: NoHalvesError) -> list[str]:
-    """Say which operation cannot be carried out in part, and why not."""
-    description = error.operation.describe()
-    lines = [f'"{description}" cannot be done in halves: {OBSTACLES[error.obstacle]}.']
-    problems = [*sentences(error.old, OLD), *sentences(error.new, NEW)]
-    return lines + [f"  {each}" for each in problems]
-
-
-def endless(error: NoHalvesError) -> str:
-    """Say that what has to follow the roll-out could not be carried out then."""
-    reasons = "\n".join(f"  {each}" for each in obstacle(error))
-    return (
-        f"{error.migration} could not be finished after the roll-out:\n{reasons}\n"
-        "Nothing was applied. Fix: deploy in turn: first what comes before it."
-    )
+def said(error: Exception) -> str:
+    """Return what to say of one of those errors."""
+    return next(say for kind, say in ERRORS.items() if isinstance(error, kind))(error)

@@ -10,10 +10,10 @@ from django.db import transaction
 from django.db.migrations.operations.base import OperationCategory
 from django.db.migrations.state import ProjectState
 
-from syzygy_like.executor.hooks import Guard
+from syzygy_like.executor.hooks import RunHooks
 from syzygy_like.executor.invalid_indexes import Clearing
 from syzygy_like.executor.rerun import forgiving, restore, tolerate
-from syzygy_like.expand_contract.simulation import Portion
+from syzygy_like.expand_contract.simulation import PartialMigration
 from syzygy_like.expand_contract.simulation.partial import Historical
 
 # What leaves a database as it was.
@@ -28,7 +28,7 @@ Note = Callable[[], None]
 Move = Callable[[ProjectState, Any], ProjectState]
 
 
-class Step:
+class OperationRunner:
     """
     An operation, which is the only one of a portion.
 
@@ -36,9 +36,9 @@ class Step:
     called when it is.
     """
 
-    def __init__(self, connection: Any, guard: Guard, single: Portion):
+    def __init__(self, connection: Any, hooks: RunHooks, single: PartialMigration):
         self.connection = connection
-        self.guard = guard
+        self.hooks = hooks
         self.single = single
         self.statements = Statements()
 
@@ -102,7 +102,7 @@ class Step:
             return self._take(move, state, note, again, before)
 
         name = f"{self.single.app_label}.{self.single.name}"
-        return self.guard.patience.attempt(
+        return self.hooks.retry_policy.attempt(
             self.connection, name, attempt, self._may_be_repeated
         )
 
@@ -154,7 +154,7 @@ class Step:
     def _watched(self, again: bool) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
             wrap = self.connection.execute_wrapper
-            stack.enter_context(wrap(Clearing(self.guard.tell)))
+            stack.enter_context(wrap(Clearing(self.hooks.tell)))
             if again:
                 stack.enter_context(wrap(forgiving))
             stack.enter_context(wrap(self.statements))
@@ -194,12 +194,12 @@ def complete(editor: Any) -> None:
         editor.execute(editor.deferred_sql.pop(0))
 
 
-def changes_schema(single: Portion) -> bool:
+def changes_schema(single: PartialMigration) -> bool:
     """Tell whether an operation does to the schema what it does to the state."""
     return getattr(single.operations[0], "category", None) in SCHEMA
 
 
-def is_in_transaction(single: Portion) -> bool:
+def is_in_transaction(single: PartialMigration) -> bool:
     """Tell whether an operation on rows makes a transaction."""
     operation: Any = single.operations[0]
     category = getattr(operation, "category", None)

@@ -16,14 +16,14 @@ from syzygy_like.executor.digests import digest, file_digest
 from syzygy_like.executor.ledger import ConcurrentRunError
 from syzygy_like.executor.record import Entry, Record
 from syzygy_like.executor.recording import Recording
-from syzygy_like.executor.resumable import Carrier, Claim, Note
-from syzygy_like.executor.steps import Leg
-from syzygy_like.expand_contract.simulation import Extent, Portion
+from syzygy_like.executor.resumable import Claim, MigrationRunner, Note
+from syzygy_like.executor.steps import DeployStep
+from syzygy_like.expand_contract.simulation import Part, PartialMigration
 from syzygy_like.planning.history import Key
-from syzygy_like.planning.plan import Placement
+from syzygy_like.planning.plan import PlannedMigration
 
 
-class Run(abc.ABC):
+class Phase(abc.ABC):
     """
     Carries out legs of a deploy.
 
@@ -35,34 +35,34 @@ class Run(abc.ABC):
     backwards = False
 
     def __init__(
-        self, executor: MigrationExecutor, deploy: Deploy, legs: Sequence[Leg]
+        self, executor: MigrationExecutor, deploy: Deploy, steps: Sequence[DeployStep]
     ):
         self.executor = executor
         self.deploy = deploy
         self.ledger = deploy.ledger
-        self.legs = legs
+        self.steps = steps
         self.recording = Recording(executor)
 
-    def carry_out(self, leg: Leg, carrier: Carrier) -> None:
+    def carry_out(self, step: DeployStep, carrier: MigrationRunner) -> None:
         """Carry out a leg, or what an earlier run has left of it."""
         self.ledger.open()
-        entry = self._entry(leg)
+        entry = self._entry(step)
         state, recorded = self.ledger.state(), set(self.deploy.recorded)
 
         def note(number: int) -> None:
             with transaction.atomic(self.executor.connection.alias):
-                self.note(leg, number)
+                self.note(step, number)
 
         def claim() -> None:
             # Forget what was noted in a transaction that was rolled back.
             self.ledger.restore(state)
             self.deploy.recorded = set(recorded)
-            self.ledger.write(self.claimed(leg))
+            self.ledger.write(self.claimed(step))
 
         try:
-            self._move(leg, entry, carrier, claim, note)
+            self._move(step, entry, carrier, claim, note)
         except Exception as error:
-            if carrier.is_in_one(leg.portion):
+            if carrier.is_in_one(step.partial):
                 self.ledger.restore(state)
             elif self.ledger.is_outdated:
                 # Another run has gone on with this leg: its statements were faster.
@@ -72,26 +72,33 @@ class Run(abc.ABC):
             raise
 
     def _move(
-        self, leg: Leg, entry: Entry | None, carrier: Carrier, claim: Claim, note: Note
+        self,
+        step: DeployStep,
+        entry: Entry | None,
+        carrier: MigrationRunner,
+        claim: Claim,
+        note: Note,
     ) -> None:
         done = None if entry is None else entry.operations
-        state = leg.before.clone()
+        state = step.before.clone()
         if self.backwards:
-            carrier.backwards(leg.portion, state, done, claim, note)
+            carrier.backwards(step.partial, state, done, claim, note)
             return
         turned = entry is not None and entry.undoing
-        carrier.forwards(leg.portion, state, done, claim, note, turned)
+        carrier.forwards(step.partial, state, done, claim, note, turned)
 
-    def _entry(self, leg: Leg) -> Entry | None:
-        found = (each for each in self.ledger.record.entries if each.place == leg.place)
+    def _entry(self, step: DeployStep) -> Entry | None:
+        found = (
+            each for each in self.ledger.record.entries if each.place == step.place
+        )
         return next(found, None)
 
-    def begun(self, leg: Leg, carrier: Carrier) -> Portion:
+    def begun(self, step: DeployStep, carrier: MigrationRunner) -> PartialMigration:
         """Return what of a leg may be carried out by now."""
-        entry = self._entry(leg)
+        entry = self._entry(step)
         if entry is None or entry.operations is None:
-            return leg.portion
-        return carrier.begun(leg.portion, entry.operations)
+            return step.partial
+        return carrier.begun(step.partial, entry.operations)
 
     def _take_back(self, record: Record) -> None:
         """Let a leg bind nobody of which nothing was carried out."""
@@ -103,19 +110,19 @@ class Run(abc.ABC):
         """Return the record with what is to be known before anything is done."""
         return self.ledger.record
 
-    def claimed(self, leg: Leg) -> Record:
+    def claimed(self, step: DeployStep) -> Record:
         """Return the record with a leg that is begun."""
-        record, entry = self.prepared(), self._entry(leg)
-        if entry is None and leg.portion.extent is not Extent.NOTHING:
-            return record.put(self._noted(leg, 0))
+        record, entry = self.prepared(), self._entry(step)
+        if entry is None and step.partial.part is not Part.NOTHING:
+            return record.put(self._noted(step, 0))
         return record
 
-    def _noted(self, leg: Leg, number: int) -> Entry:
+    def _noted(self, step: DeployStep, number: int) -> Entry:
         """Return an entry with how many operations of a leg are carried out."""
-        operations, migration = leg.portion.operations, leg.portion.migration
+        operations, migration = step.partial.operations, step.partial.migration
         entry = Entry(
-            *leg.place,
-            leg.release,
+            *step.place,
+            step.release,
             number,
             self.backwards,
             file_digest(migration),
@@ -128,11 +135,11 @@ class Run(abc.ABC):
             entry,
             operations=None,
             digest=digest(migration.operations),
-            effect=leg.effect,
+            effect=step.effect,
         )
 
     @abc.abstractmethod
-    def note(self, leg: Leg, number: int) -> None:
+    def note(self, step: DeployStep, number: int) -> None:
         """Note how many operations of a leg are carried out."""
 
     def record(self, key: Key) -> None:
@@ -156,59 +163,59 @@ class Run(abc.ABC):
             self.ledger.write(record)
 
 
-class Outward(Run):
+class ExpandPhase(Phase):
     """Carries out what precedes the roll-out of a release, as it was decided."""
 
     def __init__(
         self,
         executor: MigrationExecutor,
         deploy: Deploy,
-        legs: Sequence[Leg],
+        steps: Sequence[DeployStep],
         joining: Joining | None = None,
-        placements: Sequence[Placement] = (),
+        planned_migrations: Sequence[PlannedMigration] = (),
     ):
-        super().__init__(executor, deploy, legs)
+        super().__init__(executor, deploy, steps)
         self.joining = joining
-        self.placements = placements
+        self.planned_migrations = planned_migrations
 
     def prepared(self) -> Record:
         if self.joining is None:
             return self.ledger.record
-        return self.deploy.decided(self.joining, self.placements)
+        return self.deploy.decided(self.joining, self.planned_migrations)
 
-    def note(self, leg: Leg, number: int) -> None:
-        entry = self._noted(leg, number)
+    def note(self, step: DeployStep, number: int) -> None:
+        entry = self._noted(step, number)
         self.ledger.write(self.ledger.record.put(entry))
-        if entry.is_done and entry.part is Extent.WHOLE:
-            self.record(leg.key)
+        if entry.is_done and entry.part is Part.WHOLE:
+            self.record(step.key)
 
 
-class Homeward(Run):
+class ContractPhase(Phase):
     """Carries out what follows the roll-out of the releases up to a number."""
 
     def __init__(
         self,
         executor: MigrationExecutor,
         deploy: Deploy,
-        legs: Sequence[Leg],
+        steps: Sequence[DeployStep],
         rolled_out: int = 0,
     ):
-        super().__init__(executor, deploy, legs)
+        super().__init__(executor, deploy, steps)
         self.rolled_out = rolled_out
 
     def prepared(self) -> Record:
         record = self.ledger.record
         # Who has carried out nothing has not proved that older code is gone.
-        newest = max(record.rolled_out, self.rolled_out if self.legs else 0)
+        newest = max(record.rolled_out, self.rolled_out if self.steps else 0)
         return dataclasses.replace(record, rolled_out=newest)
 
-    def note(self, leg: Leg, number: int) -> None:
-        if leg.portion.extent is not Extent.NOTHING:
-            entry = self._noted(leg, number)
+    def note(self, step: DeployStep, number: int) -> None:
+        if step.partial.part is not Part.NOTHING:
+            entry = self._noted(step, number)
             self.ledger.write(self.ledger.record.put(entry))
             if not entry.is_done:
                 return
-        self.record(leg.key)
+        self.record(step.key)
 
     def finish(self) -> None:
         super().finish()
@@ -218,7 +225,7 @@ class Homeward(Run):
             self.ledger.close()
 
 
-class Backwards(Run):
+class AbortPhase(Phase):
     """Takes back what preceded the roll-out of a release that is given up."""
 
     backwards = True
@@ -227,19 +234,19 @@ class Backwards(Run):
         self,
         executor: MigrationExecutor,
         deploy: Deploy,
-        legs: Sequence[Leg],
+        steps: Sequence[DeployStep],
         number: int = 1,
     ):
-        super().__init__(executor, deploy, legs)
+        super().__init__(executor, deploy, steps)
         self.number = number
 
-    def note(self, leg: Leg, number: int) -> None:
-        entry = self._noted(leg, number)
+    def note(self, step: DeployStep, number: int) -> None:
+        entry = self._noted(step, number)
         record = self.ledger.record
         if number:
             self.ledger.write(record.put(entry))
             return
-        self.strike(leg.key)
+        self.strike(step.key)
         self.ledger.write(record.drop(entry))
 
     def finish(self) -> None:

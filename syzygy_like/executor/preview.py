@@ -7,7 +7,7 @@ from typing import Any
 from django.db import DatabaseError
 from django.db.migrations.operations.base import Operation
 
-from syzygy_like.executor.steps import Leg
+from syzygy_like.executor.steps import DeployStep
 
 UNTOLD = "-- THE REST DEPENDS ON WHAT PRECEDES IT"
 
@@ -27,14 +27,14 @@ class Statement(Operation):
         return self.sql_text
 
 
-def statements(leg: Leg, connection: Any, backwards: bool) -> list[Statement]:
+def statements(step: DeployStep, connection: Any, backwards: bool) -> list[Statement]:
     """Return the SQL of a portion, as far as it can be told before it is executed."""
-    if backwards and not all(each.reversible for each in leg.portion.operations):
+    if backwards and not all(each.reversible for each in step.partial.operations):
         return []  # the plan says so, and nothing will be undone
     with connection.schema_editor(collect_sql=True, atomic=False) as editor:
-        move = leg.portion.unapply if backwards else leg.portion.apply
+        move = step.partial.unapply if backwards else step.partial.apply
         try:
-            move(leg.before.clone(), editor, collect_sql=True)
+            move(step.before.clone(), editor, collect_sql=True)
         except (DatabaseError, ValueError):
             # Some operations look up the name of a constraint that is not there yet.
             editor.collected_sql.append(UNTOLD)

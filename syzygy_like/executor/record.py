@@ -14,20 +14,20 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from syzygy_like.expand_contract.simulation import Extent
+from syzygy_like.expand_contract.simulation import Part
 
 Key = tuple[str, str]
 
 # How the parts are called in the table.
 WORDS = {
-    Extent.WHOLE: "whole",
-    Extent.FIRST: "expand",
-    Extent.SECOND: "contract",
+    Part.WHOLE: "whole",
+    Part.EXPAND: "expand",
+    Part.CONTRACT: "contract",
     None: "nothing",
 }
 PARTS = {word: part for part, word in WORDS.items()}
 # What can be carried out of one migration.
-SEQUENCES = ([Extent.WHOLE], [Extent.FIRST], [Extent.FIRST, Extent.SECOND])
+SEQUENCES = ([Part.WHOLE], [Part.EXPAND], [Part.EXPAND, Part.CONTRACT])
 
 
 class InvalidRecordError(Exception):
@@ -52,7 +52,7 @@ class Entry:
     """
 
     key: Key
-    part: Extent
+    part: Part
     release: int
     operations: int | None = None
     undoing: bool = False
@@ -67,7 +67,7 @@ class Entry:
         return self.operations is None
 
     @property
-    def place(self) -> tuple[Key, Extent]:
+    def place(self) -> tuple[Key, Part]:
         """What tells it from other entries of a record."""
         return self.key, self.part
 
@@ -98,7 +98,7 @@ class Release:
     of the parts depended on.
     """
 
-    migrations: Mapping[Key, Extent | None]
+    migrations: Mapping[Key, Part | None]
     serving: int = 0
     basis: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -136,7 +136,7 @@ class Record:
             for key in release.migrations
         }
 
-    def planned(self, key: Key) -> Extent | None:
+    def planned(self, key: Key) -> Part | None:
         """Return how much of a member is to precede the roll-out of its release."""
         return self.releases[self.members[key] - 1].migrations[key]
 
@@ -238,7 +238,7 @@ def _validate(record: Record) -> None:
     for number, release in enumerate(record.releases, start=1):
         if not 0 <= release.serving < number:
             raise ValueError(f"release {release.serving} cannot serve before {number}")
-    members, parts = record.members, dict[Key, list[Extent]]()
+    members, parts = record.members, dict[Key, list[Part]]()
     for entry in record.entries:
         if entry.key not in members or not 0 < entry.release <= count:
             raise ValueError(f"{_name(entry.key)} is of no release")
@@ -297,7 +297,7 @@ def _texts(*values: Any) -> None:
             raise TypeError(f"{value!r} is no text")
 
 
-def _part(word: Any) -> Extent | None:
+def _part(word: Any) -> Part | None:
     if not isinstance(word, str) or word not in PARTS:
         raise ValueError(f"{word!r} is no part of a migration")
     return PARTS[word]

@@ -10,16 +10,16 @@ from django.db.migrations import Migration
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
-from syzygy_like.executor.hooks import Guard
-from syzygy_like.executor.operation import Step
-from syzygy_like.expand_contract.simulation import Extent, Portion
+from syzygy_like.executor.hooks import RunHooks
+from syzygy_like.executor.operation import OperationRunner
+from syzygy_like.expand_contract.simulation import Part, PartialMigration
 
 Claim = Callable[[], None]
 Note = Callable[[int], None]
 Move = Callable[[ProjectState, Any], ProjectState]
 
 
-class Carrier:
+class MigrationRunner:
     """
     Carries portions out, or back, and notes each where nothing can come between.
 
@@ -27,10 +27,10 @@ class Carrier:
     transaction begins anew. ``note`` is told how many operations are carried out.
     """
 
-    def __init__(self, connection: Any, guard: Guard):
+    def __init__(self, connection: Any, hooks: RunHooks):
         self.connection = connection
-        self.guard = guard
-        self._steps: list[Step] = []
+        self.hooks = hooks
+        self._steps: list[OperationRunner] = []
 
     @property
     def wrote(self) -> bool:
@@ -39,7 +39,7 @@ class Carrier:
 
     def forwards(
         self,
-        portion: Portion,
+        partial: PartialMigration,
         state: ProjectState,
         done: int | None,
         claim: Claim,
@@ -54,16 +54,16 @@ class Carrier:
         way back, the last of them may be undone in part.
         """
         self._steps.clear()
-        count = len(portion.operations)
-        if self.is_in_one(portion):
+        count = len(partial.operations)
+        if self.is_in_one(partial):
             noted = functools.partial(note, count)
-            return self._whole(portion, portion.apply, state, claim, noted)
+            return self._whole(partial, partial.apply, state, claim, noted)
         claim()
-        start = self._start(portion, state, min(done or 0, count), turned)
+        start = self._start(partial, state, min(done or 0, count), turned)
         if start != done or start == count:
             note(start)
-        for number, operation in enumerate(portion.operations):
-            step = self._step(operation, portion)
+        for number, operation in enumerate(partial.operations):
+            step = self._step(operation, partial)
             if number < start:
                 state = step.single.mutate_state(state, preserve=False)
                 continue
@@ -74,13 +74,13 @@ class Carrier:
         return state
 
     def _start(
-        self, portion: Portion, state: ProjectState, done: int, turned: bool
+        self, partial: PartialMigration, state: ProjectState, done: int, turned: bool
     ) -> int:
         """Return where to go on: the last operation may be undone in part."""
         if not done:
             return done
         *before, last = [
-            self._step(each, portion) for each in portion.operations[:done]
+            self._step(each, partial) for each in partial.operations[:done]
         ]
         for step in before:
             state = step.single.mutate_state(state, preserve=True)
@@ -88,7 +88,7 @@ class Carrier:
 
     def backwards(
         self,
-        portion: Portion,
+        partial: PartialMigration,
         state: ProjectState,
         done: int | None,
         claim: Claim,
@@ -101,14 +101,14 @@ class Carrier:
         maybe the next in part; the last of them may be undone in part.
         """
         self._steps.clear()
-        if self.is_in_one(portion):
+        if self.is_in_one(partial):
             noted = functools.partial(note, 0)
-            return self._whole(portion, portion.unapply, state, claim, noted)
+            return self._whole(partial, partial.unapply, state, claim, noted)
         claim()
-        operations, count = portion.operations, len(portion.operations)
+        operations, count = partial.operations, len(partial.operations)
         is_fresh = done is None
         done = count if done is None else done
-        steps = [self._step(each, portion) for each in operations]
+        steps = [self._step(each, partial) for each in operations]
         states = [state]
         for step in steps:
             states.append(step.single.mutate_state(states[-1], preserve=True))
@@ -122,21 +122,21 @@ class Carrier:
             steps[number].backwards(states[number], noted, repeated)
         return state
 
-    def begun(self, portion: Portion, done: int) -> Portion:
+    def begun(self, partial: PartialMigration, done: int) -> PartialMigration:
         """Return what of a portion may be carried out, of which it is noted so far."""
-        following = portion.operations[done : done + 1]
-        if following and self._step(following[0], portion).is_noted_within:
+        following = partial.operations[done : done + 1]
+        if following and self._step(following[0], partial).is_noted_within:
             following = []  # which was rolled back
-        operations = [*portion.operations[:done], *following]
-        return Portion(portion.migration, portion.extent, operations)
+        operations = [*partial.operations[:done], *following]
+        return PartialMigration(partial.migration, partial.part, operations)
 
-    def is_in_one(self, portion: Migration) -> bool:
+    def is_in_one(self, partial: Migration) -> bool:
         """Tell whether a portion is carried out in one transaction."""
-        return bool(portion.atomic and self.connection.features.can_rollback_ddl)
+        return bool(partial.atomic and self.connection.features.can_rollback_ddl)
 
     def _whole(
         self,
-        portion: Portion,
+        partial: PartialMigration,
         move: Move,
         state: ProjectState,
         claim: Claim,
@@ -149,12 +149,12 @@ class Carrier:
                 noted()
             return after
 
-        name = f"{portion.app_label}.{portion.name}"
-        patience = self.guard.patience
-        return patience.attempt(self.connection, name, attempt, lambda: True)
+        name = f"{partial.app_label}.{partial.name}"
+        retry_policy = self.hooks.retry_policy
+        return retry_policy.attempt(self.connection, name, attempt, lambda: True)
 
-    def _step(self, operation: Operation, portion: Portion) -> Step:
-        single = Portion(portion.migration, Extent.WHOLE, [operation])
-        step = Step(self.connection, self.guard, single)
+    def _step(self, operation: Operation, partial: PartialMigration) -> OperationRunner:
+        single = PartialMigration(partial.migration, Part.WHOLE, [operation])
+        step = OperationRunner(self.connection, self.hooks, single)
         self._steps.append(step)
         return step

@@ -16,10 +16,10 @@ from syzygy_like.executor.errors import (
     RolledBackError,
     RollingBack,
 )
-from syzygy_like.executor.itinerary import Itinerary, Plan
-from syzygy_like.executor.phases import Backwards, Homeward
+from syzygy_like.executor.itinerary import Plan, Schedule
+from syzygy_like.executor.phases import AbortPhase, ContractPhase
 from syzygy_like.executor.rows import with_rows
-from syzygy_like.executor.steps import Leg
+from syzygy_like.executor.steps import DeployStep
 
 # It may return False, if there was nothing to be undone.
 Undo = Callable[[], Any]
@@ -33,17 +33,17 @@ class Rollback:
         self.accepts_irreversible = accepts_irreversible
         self.carried: list[tuple[Migration, Undo]] = []
 
-    def begin(self, plan: Plan, itinerary: Itinerary) -> None:
+    def begin(self, plan: Plan, schedule: Schedule) -> None:
         """Raise IrreversibleRunError if what a run will apply cannot be undone."""
         if any(backwards for _, backwards in plan):
             raise IrreversibleRunError([], backwards=True)
         if self.accepts_irreversible:
             return
         final = {
-            leg.key
-            for run in itinerary.runs
-            if isinstance(run, Homeward)
-            for leg in run.legs
+            step.key
+            for run in schedule.runs
+            if isinstance(run, ContractPhase)
+            for step in run.steps
         }
         irreversible = [
             each
@@ -55,7 +55,7 @@ class Rollback:
 
     def note(self, migration: Migration, undo: Undo) -> None:
         """Keep in mind how to undo what is applied of a migration, if that may be."""
-        if self.executor.staging.guard.rolls_back:  # it holds on to a state
+        if self.executor.context.hooks.rolls_back:  # it holds on to a state
             self.carried.append((migration, undo))
 
     def back(self, failure: MigrationFailedError) -> NoReturn:
@@ -64,7 +64,7 @@ class Rollback:
         undoings, self.carried = self.carried[::-1], []
         carried = tuple(each for each, _ in undoings)
         if carried:
-            self.executor.staging.guard.tell(RollingBack(carried))
+            self.executor.context.hooks.tell(RollingBack(carried))
         done = []
         for number, (migration, undo) in enumerate(undoings):
             try:
@@ -78,15 +78,17 @@ class Rollback:
         self.executor.stepper.end()
         raise RolledBackError(failure, done) from failure
 
-    def leg_back(self, leg: Leg) -> None:
+    def leg_back(self, step: DeployStep) -> None:
         """Undo a leg that precedes the roll-out, as giving up the deploy does."""
         executor = self.executor
         executor.loader.build_graph()
         executor.ledger.forget()
         deploy = Deploy(executor.history, executor.ledger)
-        crossing, legs = deploy.replay()
-        legs = [with_rows(each, crossing) for each in legs if each.place == leg.place]
-        executor.carry_out(Backwards(executor, deploy, legs, leg.release))
+        deploy_state, steps = deploy.replay()
+        steps = [
+            with_rows(each, deploy_state) for each in steps if each.place == step.place
+        ]
+        executor.carry_out(AbortPhase(executor, deploy, steps, step.release))
 
 
 def bare(state: ProjectState) -> ProjectState:

@@ -8,8 +8,8 @@ from typing import Any
 from django.db import models
 from django.db.migrations.state import ProjectState
 
-from syzygy_like.executor.steps import Leg
-from syzygy_like.expand_contract.simulation import Crossing, Portion
+from syzygy_like.executor.steps import DeployStep
+from syzygy_like.expand_contract.simulation import DeployState, PartialMigration
 from syzygy_like.expand_contract.simulation.rows import lacking, returning
 
 
@@ -32,22 +32,25 @@ def refuse_to_lose(
     alias: str,
     start: ProjectState,
     end: ProjectState,
-    crossing: Crossing,
+    deploy_state: DeployState,
     again: bool = False,
 ) -> None:
     """Raise LostRowsError if rows of what is built have no value for the end."""
-    omission, one_offs = crossing.reader.omission, crossing.one_offs
-    for app_label, model_name, name in lacking(start, end, omission, one_offs):
+    database_defaults, one_offs = (
+        deploy_state.reader.database_defaults,
+        deploy_state.one_offs,
+    )
+    for app_label, model_name, name in lacking(start, end, database_defaults, one_offs):
         model = start.apps.get_model(app_label, model_name)
         rows: Any = models.QuerySet(model, using=alias)
         if count := rows.filter(**{name: None}).count():
             raise LostRowsError(model._meta.label, name, count, again)
 
 
-def with_rows(leg: Leg, crossing: Crossing) -> Leg:
+def with_rows(step: DeployStep, deploy_state: DeployState) -> DeployStep:
     """Return a leg that takes care of the rows when it is undone."""
-    omission = crossing.reader.omission
-    more = returning(leg.before, leg.after, omission, leg.portion.app_label)
-    operations = [*leg.portion.operations, *more]
-    portion = Portion(leg.portion.migration, leg.portion.extent, operations)
-    return dataclasses.replace(leg, portion=portion)
+    database_defaults = deploy_state.reader.database_defaults
+    more = returning(step.before, step.after, database_defaults, step.partial.app_label)
+    operations = [*step.partial.operations, *more]
+    partial = PartialMigration(step.partial.migration, step.partial.part, operations)
+    return dataclasses.replace(step, partial=partial)

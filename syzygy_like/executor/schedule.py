@@ -12,20 +12,20 @@ from django.db.migrations.executor import MigrationExecutor
 
 from syzygy_like.executor.conflicts import Conflict, DeployUnderWayError
 from syzygy_like.executor.deploy import Deploy, Joining
-from syzygy_like.executor.itinerary import Itinerary, Plan, Staging, is_backwards
-from syzygy_like.executor.phases import Backwards, Homeward, Outward, Run
+from syzygy_like.executor.itinerary import Plan, RunContext, Schedule, is_backwards
+from syzygy_like.executor.phases import AbortPhase, ContractPhase, ExpandPhase, Phase
 from syzygy_like.executor.record import Entry
 from syzygy_like.executor.rows import refuse_to_lose, with_rows
 from syzygy_like.executor.stage_cut import already_there, cut_to_stage
-from syzygy_like.executor.steps import Leg, outward
-from syzygy_like.expand_contract.simulation import Crossing, Extent, NoHalvesError
+from syzygy_like.executor.steps import DeployStep, expand_steps
+from syzygy_like.expand_contract.simulation import DeployState, NoHalvesError, Part
 from syzygy_like.planning import policy as policies
 from syzygy_like.planning.delays import held_migrations
 from syzygy_like.planning.history import History, Key
-from syzygy_like.planning.plan import Outcome, Placement, StagedPlan
+from syzygy_like.planning.plan import Outcome, PlannedMigration, StagedPlan
 from syzygy_like.planning.planner import plan_pre_deploy
 from syzygy_like.planning.resolver import Policy, Resolution, explicit
-from syzygy_like.schema.effects import Step
+from syzygy_like.schema.effects import TrackedMigration
 from syzygy_like.stages import Stage, StageSource
 
 
@@ -41,33 +41,33 @@ class Scheduler:
     def _alias(self) -> str:
         return str(self.executor.connection.alias)
 
-    def itinerary(self, plan: Plan, targets: Any, staging: Staging) -> Itinerary:
+    def schedule(self, plan: Plan, targets: Any, context: RunContext) -> Schedule:
         """
         Return what is to be carried out. Raises DeployUnderWayError.
 
-        The plan for people is left at the ``staging``.
+        The plan for people is left at the ``context``.
         """
-        if self.deploy.is_under_way and staging.prunes:
-            return Itinerary()
+        if self.deploy.is_under_way and context.prunes:
+            return Schedule()
         if self.deploy.unknown:
-            return self._foreign(plan, staging)
+            return self._foreign(plan, context)
         self.deploy.check()
         leaves = self.executor.loader.graph.leaf_nodes()
-        if staging.aborts:
-            return self._back(plan, targets == leaves, staging)
-        if self.deploy.is_under_way and not self._is_whole(targets, leaves, staging):
+        if context.aborts:
+            return self._back(plan, targets == leaves, context)
+        if self.deploy.is_under_way and not self._is_whole(targets, leaves, context):
             raise DeployUnderWayError(Conflict.TARGETS, until=self._held_until())
-        if staging.stage is Stage.PRE_DEPLOY and not is_backwards(plan):
-            return self._out(plan, staging)
+        if context.stage is Stage.PRE_DEPLOY and not is_backwards(plan):
+            return self._out(plan, context)
         if not self.deploy.is_under_way:
-            return self._cut(plan, staging)
-        return self._home(plan, staging)
+            return self._cut(plan, context)
+        return self._home(plan, context)
 
-    def _is_whole(self, targets: Any, leaves: list[Key], staging: Staging) -> bool:
+    def _is_whole(self, targets: Any, leaves: list[Key], context: RunContext) -> bool:
         """Tell whether a run is about the whole deploy, not some of its migrations."""
         is_missing = self.deploy.first_missing(len(self.deploy.record.releases))
-        resumes = staging.stage is Stage.PRE_DEPLOY and is_missing is not None
-        return not staging.targeted or (resumes and set(targets) <= set(leaves))
+        resumes = context.stage is Stage.PRE_DEPLOY and is_missing is not None
+        return not context.targeted or (resumes and set(targets) <= set(leaves))
 
     def _held_until(self) -> datetime.datetime | None:
         """Return until when the end of the deploy is held by a delay, if it is."""
@@ -83,7 +83,7 @@ class Scheduler:
         keys = [(each.app_label, each.name) for each, _ in plan]
         return [key for key in keys if key not in members]
 
-    def _foreign(self, plan: Plan, staging: Staging) -> Itinerary:
+    def _foreign(self, plan: Plan, context: RunContext) -> Schedule:
         """
         Leave a deploy alone that another version of the code is carrying out.
 
@@ -97,29 +97,29 @@ class Scheduler:
             for each, backwards in plan
             if backwards or (each.app_label, each.name) not in members
         ]
-        if staging.aborts or own:
+        if context.aborts or own:
             raise DeployUnderWayError(Conflict.FOREIGN, key, own[0] if own else None)
-        staging.left_alone = self.deploy.unknown
-        return Itinerary()
+        context.left_alone = self.deploy.unknown
+        return Schedule()
 
-    def _out(self, plan: Plan, staging: Staging) -> Itinerary:
+    def _out(self, plan: Plan, context: RunContext) -> Schedule:
         """Return what precedes a roll-out."""
         pending = [migration for migration, _ in plan]
-        there = already_there(self.executor, pending, staging)
-        policy = policies.current(staging.bridge)
+        there = already_there(self.executor, pending, context)
+        policy = policies.current(context.bridge)
         joining = self.deploy.joining(pending)
         found = self.deploy.places(pending, policy, joining, there)
         resumed = self._resumed()
         begun = [self._placement(each) for each in resumed]
-        staging.plan = StagedPlan((*begun, *found.placements))
+        context.plan = StagedPlan((*begun, *found.planned_migrations))
         if found.blocked and self.deploy.is_under_way:
-            staging.in_the_way = self._obstacles(pending, found, policy)
-        accepted = {each.key: each for each in staging.accept()}
+            context.in_the_way = self._obstacles(pending, found, policy)
+        accepted = {each.key: each for each in context.accept()}
         if not (self.deploy.is_under_way or found.needs_ledger):
-            rest = [(each.step.migration, False) for each in accepted.values()]
-            return Itinerary(rest=rest, placements=found.placements)
-        known = {each.key for each in found.placements}
-        self._refuse(bool(accepted), staging, known)
+            rest = [(each.tracked.migration, False) for each in accepted.values()]
+            return Schedule(rest=rest, planned_migrations=found.planned_migrations)
+        known = {each.key for each in found.planned_migrations}
+        self._refuse(bool(accepted), context, known)
         try:
             new = self._precede(found, joining)
         except NoHalvesError as error:
@@ -127,42 +127,44 @@ class Scheduler:
                 raise
             key = (error.migration.app_label, error.migration.name)
             raise DeployUnderWayError(Conflict.JOINING, key) from error
-        legs = [each for each in (*resumed, *new) if each.key in accepted]
-        run = Outward(self.executor, self.deploy, legs, joining, found.placements)
-        return Itinerary([run], placements=found.placements)
+        steps = [each for each in (*resumed, *new) if each.key in accepted]
+        run = ExpandPhase(
+            self.executor, self.deploy, steps, joining, found.planned_migrations
+        )
+        return Schedule([run], planned_migrations=found.planned_migrations)
 
-    def _resumed(self) -> list[Leg]:
+    def _resumed(self) -> list[DeployStep]:
         """Return what an earlier run has begun and not ended."""
         if not self.deploy.is_under_way:
             return []
         return self.deploy.unfinished(self.deploy.replay()[1])
 
-    def _placement(self, leg: Leg) -> Placement:
+    def _placement(self, step: DeployStep) -> PlannedMigration:
         """Return the place in the plan of what an earlier run has begun."""
         inferred = Resolution(Stage.PRE_DEPLOY, StageSource.INFERRED)
-        step = Step(leg.portion.migration)
-        return Placement(
-            step, Outcome.READY, inferred, required=True, extent=leg.portion.extent
+        tracked = TrackedMigration(step.partial.migration)
+        return PlannedMigration(
+            tracked, Outcome.READY, inferred, required=True, part=step.partial.part
         )
 
-    def _precede(self, found: StagedPlan, joining: Joining) -> list[Leg]:
+    def _precede(self, found: StagedPlan, joining: Joining) -> list[DeployStep]:
         """Return what is new before a roll-out. Raises NoHalvesError."""
         parts = [
-            (each.step.migration, each.extent if each.is_ready else None)
-            for each in found.placements
+            (each.tracked.migration, each.part if each.is_ready else None)
+            for each in found.planned_migrations
         ]
-        crossing, _ = self.deploy.crossing(joining)
-        legs = [
+        deploy_state, _ = self.deploy.deploy_state(joining)
+        steps = [
             dataclasses.replace(each, release=joining.number)
-            for each in outward(crossing, parts)
+            for each in expand_steps(deploy_state, parts)
         ]
-        record = self.deploy.decided(joining, found.placements)
-        for each in legs:
+        record = self.deploy.decided(joining, found.planned_migrations)
+        for each in steps:
             record = record.put(Entry(*each.place, release=each.release))
         keys = self.deploy.ordered(record.members)
-        for _ in self.deploy.remaining(crossing, keys, record):
+        for _ in self.deploy.remaining(deploy_state, keys, record):
             pass  # what begins has to come to an end
-        return legs
+        return steps
 
     def _obstacles(
         self, pending: Sequence[Migration], found: StagedPlan, policy: Policy
@@ -172,13 +174,13 @@ class Scheduler:
         keys = self.deploy.ordered({*members, *self.deploy.start_keys()})
         new = [each for each in pending if (each.app_label, each.name) not in keys]
         tracker = self.history.at(keys)
-        start = tracker.world
+        start = tracker.schemas
         later = plan_pre_deploy(
             self.history.forwards(tracker, new),
             start,
             self.history.edges(new, backwards=False),
             policy,
-            lambda: self.history.crossing(self.history.at(keys)),
+            lambda: self.history.deploy_state(self.history.at(keys)),
         )
         if later.blocked:
             return {}
@@ -188,13 +190,17 @@ class Scheduler:
     def _in_the_way(self, found: StagedPlan) -> list[Key]:
         """Return what of the deploy under way is about the tables of another one."""
         deploy = self.deploy
-        crossing, _ = deploy.replay()
-        left = list(deploy.remaining(crossing, deploy.ordered(deploy.record.members)))
-        tables = frozenset[str]().union(*(each.step.tables for each in found.blocked))
+        deploy_state, _ = deploy.replay()
+        left = list(
+            deploy.remaining(deploy_state, deploy.ordered(deploy.record.members))
+        )
+        tables = frozenset[str]().union(
+            *(each.tracked.tables for each in found.blocked)
+        )
         in_the_way = [each.key for each in left if tables & each.tables]
         return in_the_way or [each.key for each in left]
 
-    def _refuse(self, is_anything: bool, staging: Staging, known: set[Key]) -> None:
+    def _refuse(self, is_anything: bool, context: RunContext, known: set[Key]) -> None:
         """Raise DeployUnderWayError if a deploy cannot be gone on with, or begun."""
         record = self.deploy.record
         for each in record.entries:
@@ -202,7 +208,7 @@ class Scheduler:
                 raise DeployUnderWayError(Conflict.FINISHING)
         if not is_anything:
             return
-        if staging.fakes or staging.fake_initial:
+        if context.fakes or context.fake_initial:
             raise DeployUnderWayError(Conflict.FAKE)
         loader = self.executor.loader
         for squashed, migration in loader.replacements.items():
@@ -210,38 +216,40 @@ class Scheduler:
             if squashed not in loader.graph.nodes and known & {*migration.replaces}:
                 raise DeployUnderWayError(Conflict.SQUASHED, squashed)
 
-    def _home(self, plan: Plan, staging: Staging) -> Itinerary:
+    def _home(self, plan: Plan, context: RunContext) -> Schedule:
         """Return what is left of a deploy; for a plain run, all that comes after it."""
-        if staging.fakes or staging.fake_initial:
+        if context.fakes or context.fake_initial:
             raise DeployUnderWayError(Conflict.FAKE)
         record = self.deploy.record
-        staged = staging.stage is Stage.POST_DEPLOY
+        staged = context.stage is Stage.POST_DEPLOY
         number = self._rolled_out() if staged else len(record.releases)
         scope = [key for key, each in record.members.items() if each <= number]
         keys = self.deploy.ordered(scope)
-        crossing, legs = self.deploy.replay()
-        begun = self.deploy.unfinished(legs)
+        deploy_state, steps = self.deploy.replay()
+        begun = self.deploy.unfinished(steps)
         out = [each for each in begun if self._precedes(each)]
         home = [each for each in begun if each not in out]
-        left, held = self._left(crossing, keys, number if staged else 0)
+        left, held = self._left(deploy_state, keys, number if staged else 0)
         for each in left:
-            if not out and each.portion.extent is Extent.SECOND:
-                refuse_to_lose(self._alias, each.before, each.after, crossing)
-        runs: list[Run] = [Outward(self.executor, self.deploy, out)] if out else []
-        runs.append(Homeward(self.executor, self.deploy, [*home, *left], number))
+            if not out and each.partial.part is Part.CONTRACT:
+                refuse_to_lose(self._alias, each.before, each.after, deploy_state)
+        runs: list[Phase] = (
+            [ExpandPhase(self.executor, self.deploy, out)] if out else []
+        )
+        runs.append(ContractPhase(self.executor, self.deploy, [*home, *left], number))
         rest = [
             each for each in plan if (each[0].app_label, each[0].name) not in set(scope)
         ]
         if not staged:
-            return Itinerary(runs, rest)
+            return Schedule(runs, rest)
         going = {each.key for each in (*home, *left)}
-        staging.plan = self._held([key for key in keys if key not in going], held)
-        staging.later = [(each.app_label, each.name) for each, _ in rest]
-        return Itinerary(runs)
+        context.plan = self._held([key for key in keys if key not in going], held)
+        context.later = [(each.app_label, each.name) for each, _ in rest]
+        return Schedule(runs)
 
     def _left(
-        self, crossing: Crossing, keys: Sequence[Key], number: int
-    ) -> tuple[list[Leg], dict[Key, datetime.datetime]]:
+        self, deploy_state: DeployState, keys: Sequence[Key], number: int
+    ) -> tuple[list[DeployStep], dict[Key, datetime.datetime]]:
         """
         Return what is left that the code of a release suits, and what is held.
 
@@ -249,7 +257,7 @@ class Scheduler:
         """
         deploy, loader = self.deploy, self.executor.loader
         if not number:
-            return list(deploy.remaining(crossing, keys)), {}
+            return list(deploy.remaining(deploy_state, keys)), {}
         migrations = [deploy.migration(key) for key in keys if not deploy.is_over(key)]
         held = held_migrations(loader, migrations)
         left, waits = deploy.remaining_but(keys, held, number)
@@ -292,11 +300,11 @@ class Scheduler:
         is_complete = self.deploy.first_missing(number) is None
         return is_complete and not self.deploy.unknown_of(number)
 
-    def _precedes(self, leg: Leg) -> bool:
+    def _precedes(self, step: DeployStep) -> bool:
         """Tell whether what was begun precedes a roll-out."""
         record = self.deploy.record
-        is_planned = record.planned(leg.key) is not None
-        return leg.portion.extent is not Extent.SECOND and is_planned
+        is_planned = record.planned(step.key) is not None
+        return step.partial.part is not Part.CONTRACT and is_planned
 
     def _held(
         self, keys: Iterable[Key], held: Mapping[Key, datetime.datetime]
@@ -305,27 +313,27 @@ class Scheduler:
         nodes = self.executor.loader.graph.node_map
         policy = policies.current()
         inferred = Resolution(Stage.POST_DEPLOY, StageSource.INFERRED)
-        placements = []
+        planned_migrations = []
         for key in keys:
             if self.deploy.is_over(key):
                 continue
-            step = Step(self.deploy.migration(key))
+            tracked = TrackedMigration(self.deploy.migration(key))
             parents = {parent.key for parent in nodes[key].parents}
-            placement = Placement(
-                step,
+            planned = PlannedMigration(
+                tracked,
                 Outcome.DEFERRED,
-                explicit(step, policy) or inferred,
+                explicit(tracked, policy) or inferred,
                 waits_for=tuple(sorted(parents & held.keys())),
                 until=held.get(key),
             )
-            placements.append(placement)
-        return StagedPlan(tuple(placements))
+            planned_migrations.append(planned)
+        return StagedPlan(tuple(planned_migrations))
 
-    def _back(self, plan: Plan, whole: bool, staging: Staging) -> Itinerary:
+    def _back(self, plan: Plan, whole: bool, context: RunContext) -> Schedule:
         """Return what takes the newest release back to where its deploy began."""
         if not self.deploy.is_under_way:
             raise DeployUnderWayError(Conflict.NOTHING)
-        if staging.fakes or staging.fake_initial:
+        if context.fakes or context.fake_initial:
             raise DeployUnderWayError(Conflict.FAKE)
         if not whole:
             raise DeployUnderWayError(Conflict.TARGETS)
@@ -339,24 +347,30 @@ class Scheduler:
         newer = [each for each in self._new(plan) if is_complete]
         if newer:
             raise DeployUnderWayError(Conflict.NEWER, newer[0])
-        crossing, every = self.deploy.replay()
-        legs = [with_rows(each, crossing) for each in every if each.release == number]
-        for each in legs:
-            refuse_to_lose(self._alias, each.after, each.before, crossing, again=True)
+        deploy_state, every = self.deploy.replay()
+        steps = [
+            with_rows(each, deploy_state) for each in every if each.release == number
+        ]
+        for each in steps:
+            refuse_to_lose(
+                self._alias, each.after, each.before, deploy_state, again=True
+            )
         if is_complete:
-            staging.consent(legs)
-        run = Backwards(self.executor, self.deploy, legs[::-1], number)
-        return Itinerary([run])
+            context.consent(steps)
+        run = AbortPhase(self.executor, self.deploy, steps[::-1], number)
+        return Schedule([run])
 
-    def _cut(self, plan: Plan, staging: Staging) -> Itinerary:
+    def _cut(self, plan: Plan, context: RunContext) -> Schedule:
         """Return what is left to Django, cut to the stage."""
         # An earlier run that was killed may have left the table.
-        is_there = self.deploy.ledger.is_there and not staging.is_looking
-        empty = is_there and staging.stage is not Stage.PRE_DEPLOY
-        runs: list[Run] = [Homeward(self.executor, self.deploy, [])] if empty else []
-        if staging.stage is Stage.ANY:
-            return Itinerary(runs, plan)
-        found = cut_to_stage(self.executor, self.history, plan, staging)
+        is_there = self.deploy.ledger.is_there and not context.is_looking
+        empty = is_there and context.stage is not Stage.PRE_DEPLOY
+        runs: list[Phase] = (
+            [ContractPhase(self.executor, self.deploy, [])] if empty else []
+        )
+        if context.stage is Stage.ANY:
+            return Schedule(runs, plan)
+        found = cut_to_stage(self.executor, self.history, plan, context)
         backwards = bool(plan) and is_backwards(plan)
-        rest = [(each.step.migration, backwards) for each in staging.accept()]
-        return Itinerary(runs, rest, found.placements)
+        rest = [(each.tracked.migration, backwards) for each in context.accept()]
+        return Schedule(runs, rest, found.planned_migrations)

@@ -9,7 +9,7 @@ from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
-from syzygy_like.executor.itinerary import Plan, Staging, is_backwards
+from syzygy_like.executor.itinerary import Plan, RunContext, is_backwards
 from syzygy_like.planning import policy as policies
 from syzygy_like.planning.delays import held_migrations, waits_since
 from syzygy_like.planning.history import History, Key
@@ -18,29 +18,29 @@ from syzygy_like.planning.plan import StagedPlan, Waypoint
 from syzygy_like.planning.planner import plan_post_deploy, plan_pre_deploy
 from syzygy_like.planning.resolver import Policy
 from syzygy_like.planning.waypoints import waypoint
-from syzygy_like.schema.effects import Step
-from syzygy_like.schema.tracking import World
+from syzygy_like.schema.effects import TrackedMigration
+from syzygy_like.schema.tracking import SchemaPair
 from syzygy_like.stages import Stage
 
 
 def cut_to_stage(
-    executor: MigrationExecutor, history: History, plan: Plan, staging: Staging
+    executor: MigrationExecutor, history: History, plan: Plan, context: RunContext
 ) -> StagedPlan:
     """
     Return the places of migrations that go back, or that follow a roll-out.
 
     What precedes one is a deploy, and planned as such.
     """
-    staging.plan = StagedPlan()
+    context.plan = StagedPlan()
     if plan:
         migrations = [migration for migration, _ in plan]
-        policy = policies.current(staging.bridge)
+        policy = policies.current(context.bridge)
         if is_backwards(plan):
-            staging.plan = _back(executor.loader, history, migrations, policy, staging)
+            context.plan = _back(executor.loader, history, migrations, policy, context)
         else:
-            there = already_there(executor, migrations, staging)
-            staging.plan = _forth(executor.loader, history, migrations, policy, there)
-    return staging.plan
+            there = already_there(executor, migrations, context)
+            context.plan = _forth(executor.loader, history, migrations, policy, there)
+    return context.plan
 
 
 def _back(
@@ -48,34 +48,36 @@ def _back(
     history: History,
     migrations: Collection[Migration],
     policy: Policy,
-    staging: Staging,
+    context: RunContext,
 ) -> StagedPlan:
-    start = history.at(history.applied).world
-    steps = history.backwards(migrations)
+    start = history.at(history.applied).schemas
+    tracked_migrations = history.backwards(migrations)
     parents = history.edges(migrations, backwards=True)
-    if staging.stage is not Stage.PRE_DEPLOY:
-        return plan_post_deploy(steps, start, parents, policy)
-    plan = plan_pre_deploy(steps, start, parents, policy)
+    if context.stage is not Stage.PRE_DEPLOY:
+        return plan_post_deploy(tracked_migrations, start, parents, policy)
+    plan = plan_pre_deploy(tracked_migrations, start, parents, policy)
     if plan.blocked:
-        staging.waypoint = _waypoint(loader, history, steps, start, parents, policy)
+        context.waypoint = _waypoint(
+            loader, history, tracked_migrations, start, parents, policy
+        )
     return plan
 
 
 def _waypoint(
     loader: MigrationLoader,
     history: History,
-    steps: Sequence[Step],
-    start: World,
+    tracked_migrations: Sequence[TrackedMigration],
+    start: SchemaPair,
     parents: Parents,
     policy: Policy,
 ) -> Waypoint | None:
     """Return where to go back to first."""
 
     def is_blocked(keys: Collection[Key]) -> bool:
-        part = [each for each in steps if each.key in keys]
+        part = [each for each in tracked_migrations if each.key in keys]
         return bool(plan_pre_deploy(part, start, parents, policy).blocked)
 
-    keys = [each.key for each in steps]
+    keys = [each.key for each in tracked_migrations]
     return waypoint(loader.graph, history.applied, keys, is_blocked)
 
 
@@ -87,15 +89,15 @@ def _forth(
     there: Collection[Key],
 ) -> StagedPlan:
     tracker = history.at([*history.applied, *there])
-    start = tracker.world
-    steps = history.forwards(tracker, migrations, there)
+    start = tracker.schemas
+    tracked_migrations = history.forwards(tracker, migrations, there)
     parents = history.edges(migrations, backwards=False)
     held = held_migrations(loader, migrations)
-    plan = plan_post_deploy(steps, start, parents, policy, held)
+    plan = plan_post_deploy(tracked_migrations, start, parents, policy, held)
     again = held_migrations(loader, migrations, _since(loader, plan))
     if again.keys() == held.keys():
         return plan
-    return plan_post_deploy(steps, start, parents, policy, again)
+    return plan_post_deploy(tracked_migrations, start, parents, policy, again)
 
 
 def _since(loader: MigrationLoader, plan: StagedPlan) -> dict[Key, datetime.datetime]:
@@ -108,10 +110,10 @@ def _since(loader: MigrationLoader, plan: StagedPlan) -> dict[Key, datetime.date
 
 
 def already_there(
-    executor: MigrationExecutor, migrations: Collection[Migration], staging: Staging
+    executor: MigrationExecutor, migrations: Collection[Migration], context: RunContext
 ) -> list[Key]:
     """Return the migrations that --fake-initial would find applied."""
-    if not staging.fake_initial:
+    if not context.fake_initial:
         return []
     return [
         (each.app_label, each.name)

@@ -11,13 +11,13 @@ from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
-from syzygy_like.conf_validity import InvalidSettingError
+from syzygy_like.conf import InvalidSettingError
 from syzygy_like.executor import messages
 from syzygy_like.executor.conflicts import InvalidEntryError
 from syzygy_like.executor.deploy import Deploy
 from syzygy_like.executor.ledger import Ledger
 from syzygy_like.executor.record import Entry, InvalidRecordError, Record
-from syzygy_like.expand_contract.simulation import Extent as Part
+from syzygy_like.expand_contract.simulation import Part as Part
 from syzygy_like.planning import policy as policies
 from syzygy_like.planning.database import Database
 from syzygy_like.planning.delays import InvalidDelayError, moment, waits_since
@@ -177,7 +177,9 @@ def _carried_out(loader: MigrationLoader, key: Key, record: Record) -> dict[str,
     if entry is None:
         return _begun(key, record)
     part, progress = _part(entry)
-    done = {Part.WHOLE} if part is Part.WHOLE else {Part.FIRST, Part.SECOND, Part.WHOLE}
+    done = (
+        {Part.WHOLE} if part is Part.WHOLE else {Part.EXPAND, Part.CONTRACT, Part.WHOLE}
+    )
     ahead = [
         ".".join(other)
         for other in _ancestors(loader, key)
@@ -219,7 +221,7 @@ def _part(entry: Entry | None) -> tuple[Part | None, str]:
         return None, ""
     if not entry.is_done:
         return entry.part, BEGUN
-    return (Part.FIRST if entry.part is Part.FIRST else Part.WHOLE), APPLIED
+    return (Part.EXPAND if entry.part is Part.EXPAND else Part.WHOLE), APPLIED
 
 
 def _resolutions(history: History) -> dict[Key, Resolution]:
@@ -233,9 +235,9 @@ def _resolutions(history: History) -> dict[Key, Resolution]:
         policy = policies.current()
         tracker = history.at(history.applied)
         for key in pending:
-            world = tracker.world
-            step = history.read(tracker, history.loader.graph.nodes[key])
-            found[key] = resolve(step, world, policy)
+            schemas = tracker.schemas
+            tracked = history.read(tracker, history.loader.graph.nodes[key])
+            found[key] = resolve(tracked, schemas, policy)
     except UNTELLABLE:
         pass
     return found
@@ -261,5 +263,5 @@ def _first_halves(deploy: Deploy, pending: Iterable[Key], policy: Policy) -> set
     deploy.check()
     migrations = [deploy.migration(key) for key in pending]
     plan = deploy.places(migrations, policy, deploy.joining(migrations))
-    begun = {each.key for each in deploy.record.entries if each.part is Part.FIRST}
-    return begun | {each.key for each in plan.ready if each.extent is Part.FIRST}
+    begun = {each.key for each in deploy.record.entries if each.part is Part.EXPAND}
+    return begun | {each.key for each in plan.ready if each.part is Part.EXPAND}

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.migrations import Migration
 from django.db.migrations.state import ProjectState
 
-from syzygy_like.executor.hooks import Guard
+from syzygy_like.executor.hooks import RunHooks
 from syzygy_like.executor.itinerary import Plan
 from syzygy_like.executor.journal import (
     Journal,
@@ -18,12 +18,12 @@ from syzygy_like.executor.journal import (
     name_before,
 )
 from syzygy_like.executor.recording import Recording
-from syzygy_like.executor.resumable import Carrier
-from syzygy_like.expand_contract.simulation import Extent, Portion
+from syzygy_like.executor.resumable import MigrationRunner
+from syzygy_like.expand_contract.simulation import Part, PartialMigration
 from syzygy_like.planning.history import Key
 
 
-class Stepper:
+class ResumableExecutor:
     """
     Applies migrations, and unapplies them, as Django's executor does.
 
@@ -31,12 +31,12 @@ class Stepper:
     by operation, and goes on where an earlier run has ended.
     """
 
-    def __init__(self, executor: Any, guard: Guard):
-        self.carrier = Carrier(executor.connection, guard)
+    def __init__(self, executor: Any, hooks: RunHooks):
+        self.carrier = MigrationRunner(executor.connection, hooks)
         self.ledger = executor.ledger
         self.journal = Journal(self.ledger)
         self.recording = Recording(executor)
-        self.guard = guard
+        self.hooks = hooks
         self.loader = executor.loader
 
     def begin(self, plan: Plan) -> None:
@@ -76,11 +76,11 @@ class Stepper:
         done = self.journal.done(migration, backwards=False)
         if done is None:
             return False
-        portion = Portion(migration, Extent.WHOLE, migration.operations)
+        partial = PartialMigration(migration, Part.WHOLE, migration.operations)
         note = self._noting(migration, False, 0)  # it was not recorded
         known = self.ledger.state()
         restore = functools.partial(self.ledger.restore, known)
-        self.carrier.backwards(portion, state, done, restore, note)
+        self.carrier.backwards(partial, state, done, restore, note)
         return bool(done)
 
     def _noting(
@@ -115,15 +115,15 @@ class Stepper:
         note: Callable[[int], None],
         backwards: bool,
     ) -> ProjectState:
-        portion = Portion(migration, Extent.WHOLE, migration.operations)
+        partial = PartialMigration(migration, Part.WHOLE, migration.operations)
         done = self.journal.done(migration, backwards)
         if done:
-            self.guard.tell(Resumed(portion, backwards, done))
-        if not self.carrier.is_in_one(portion):
+            self.hooks.tell(Resumed(partial, backwards, done))
+        if not self.carrier.is_in_one(partial):
             self.ledger.open()
         known = self.ledger.state()
         restore = functools.partial(self.ledger.restore, known)
-        return move(portion, state, done, restore, note)
+        return move(partial, state, done, restore, note)
 
 
 def is_peculiar(migration: Migration) -> bool:

@@ -10,12 +10,12 @@ from django.db.migrations.state import ProjectState
 
 from syzygy_like.executor.digests import effect
 from syzygy_like.executor.record import Key
-from syzygy_like.expand_contract.simulation import Crossing, Extent, Portion
+from syzygy_like.expand_contract.simulation import DeployState, Part, PartialMigration
 from syzygy_like.schema import Schema
 
 
 @dataclasses.dataclass(frozen=True)
-class Leg:
+class DeployStep:
     """
     A portion that is to be carried out, or back.
 
@@ -25,7 +25,7 @@ class Leg:
     carried out for.
     """
 
-    portion: Portion
+    partial: PartialMigration
     before: ProjectState
     after: ProjectState
     effect: str = ""
@@ -36,38 +36,38 @@ class Leg:
     @property
     def key(self) -> Key:
         """App label and name of the migration."""
-        return self.portion.app_label, self.portion.name
+        return self.partial.app_label, self.partial.name
 
     @property
-    def place(self) -> tuple[Key, Extent]:
+    def place(self) -> tuple[Key, Part]:
         """What tells its entry from others of the record."""
-        return self.key, self.portion.extent
+        return self.key, self.partial.part
 
 
-def outward(
-    crossing: Crossing, parts: Iterable[tuple[Migration, Extent | None]]
-) -> Iterator[Leg]:
+def expand_steps(
+    deploy_state: DeployState, parts: Iterable[tuple[Migration, Part | None]]
+) -> Iterator[DeployStep]:
     """Yield what precedes a roll-out."""
     for migration, part in parts:
         if part is None:
-            crossing.defer(migration)
+            deploy_state.defer(migration)
         else:
-            yield leg(crossing, migration, part)
+            yield step(deploy_state, migration, part)
 
 
-def leg(crossing: Crossing, migration: Migration, part: Extent) -> Leg:
+def step(deploy_state: DeployState, migration: Migration, part: Part) -> DeployStep:
     """Carry out a part of a migration on a crossing."""
-    before, database = crossing.built.state.clone(), crossing.database
-    take: dict[Extent, Callable[[Migration], Portion]] = {
-        Extent.WHOLE: crossing.whole,
-        Extent.FIRST: crossing.first_half,
-        Extent.SECOND: crossing.second_half,
-        Extent.NOTHING: lambda migration: Portion(migration, Extent.NOTHING, []),
+    before, database = deploy_state.applied.state.clone(), deploy_state.database
+    take: dict[Part, Callable[[Migration], PartialMigration]] = {
+        Part.WHOLE: deploy_state.whole,
+        Part.EXPAND: deploy_state.expand_part,
+        Part.CONTRACT: deploy_state.contract_part,
+        Part.NOTHING: lambda migration: PartialMigration(migration, Part.NOTHING, []),
     }
-    portion = take[part](migration)
-    after, outcome = crossing.built.state.clone(), crossing.database
-    return Leg(
-        portion,
+    partial = take[part](migration)
+    after, outcome = deploy_state.applied.state.clone(), deploy_state.database
+    return DeployStep(
+        partial,
         before,
         after,
         effect(database, outcome),

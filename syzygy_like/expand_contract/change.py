@@ -11,14 +11,15 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from syzygy_like.expand_contract import renames
-from syzygy_like.expand_contract.bridge import FieldKey, Omission, OneOffs
+from syzygy_like.expand_contract.bridge import FieldKey, OneOffs
+from syzygy_like.schema.database_defaults import DatabaseDefaults
 
 # Migrations by app label. To the stubs their attributes are constants.
 Changes = dict[str, list[Any]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Release:
+class ModelChange:
     """
     The old and the new state of a release, and what is known beside them.
 
@@ -29,7 +30,9 @@ class Release:
 
     old: ProjectState
     new: ProjectState
-    omission: Omission = dataclasses.field(default_factory=Omission)
+    database_defaults: DatabaseDefaults = dataclasses.field(
+        default_factory=DatabaseDefaults
+    )
     one_offs: OneOffs = dataclasses.field(default_factory=dict)
     copies: dict[FieldKey, str] = dataclasses.field(default_factory=dict)
     renamed: dict[str, list[Operation]] = dataclasses.field(default_factory=dict)
@@ -38,9 +41,9 @@ class Release:
 def release_of(
     changes: Changes,
     old: ProjectState,
-    omission: Omission,
+    database_defaults: DatabaseDefaults,
     copied: Collection[tuple[str, str, str]] = (),
-) -> Release:
+) -> ModelChange:
     """
     Return the release that migrations make of a state.
 
@@ -58,10 +61,10 @@ def release_of(
         for model, source, name in copied
         if (operation.model_name_lower, operation.name) == (model, name)
     }
-    return Release(
+    return ModelChange(
         renames.applied(renamed, old),
         new,
-        omission,
+        database_defaults,
         one_offs(migrations),
         copies,
         renamed,

@@ -31,7 +31,7 @@ _TAIL = """\
 
 
 @dataclasses.dataclass(frozen=True)
-class Snippet:
+class DataFunction:
     """
     A function for RunPython: its name, its source, and the imports it needs.
 
@@ -62,20 +62,20 @@ class Snippet:
         # It is not elidable: makemigrations --update would leave it out.
         return RunPython(self, NOOP, hints={"model_name": self.model.lower()})
 
-    def called(self, name: str) -> Snippet:
+    def called(self, name: str) -> DataFunction:
         """Return the same function under another name."""
         source = self.source.replace(f"def {self.name}(", f"def {name}(", 1)
         return dataclasses.replace(self, name=name, source=source)
 
 
 # As one writes it by hand; Django would write the path of its module.
-NOOP = Snippet("migrations.RunPython.noop", "")
+NOOP = DataFunction("migrations.RunPython.noop", "")
 
 
-def distinct(snippets: Iterable[Snippet]) -> Iterator[Snippet]:
+def distinct(functions: Iterable[DataFunction]) -> Iterator[DataFunction]:
     """Yield functions, each under a name of its own."""
     names: set[str] = set()
-    for each in snippets:
+    for each in functions:
         name = each.name
         for number in itertools.count(2):
             if name not in names:
@@ -89,7 +89,7 @@ def sources(operations: Iterable[Operation]) -> list[str]:
     """Return the functions that operations call and that are in no file yet."""
     codes = (each.code for each in operations if isinstance(each, RunPython))
     return list(
-        dict.fromkeys(each.source for each in codes if isinstance(each, Snippet))
+        dict.fromkeys(each.source for each in codes if isinstance(each, DataFunction))
     )
 
 
@@ -103,13 +103,13 @@ class _ClockSerializer(BaseSerializer):
         return self.value.source, set(self.value.imports)
 
 
-MigrationWriter.register_serializer(Snippet, _SnippetSerializer)
+MigrationWriter.register_serializer(DataFunction, _SnippetSerializer)
 MigrationWriter.register_serializer(Clock, _ClockSerializer)
 
 
-def snippet(
+def data_function(
     model: str, name: str, purpose: str, body: str, *imports: str, value: str = ""
-) -> Snippet:
+) -> DataFunction:
     """
     Return a function on the rows of a model; its body is given without indentation.
 
@@ -121,10 +121,10 @@ def snippet(
         argument, body = f", value={value}", body.replace(f"={value}", "=value")
     head = _HEAD.format(name=name, argument=argument, purpose=purpose)
     source = head + textwrap.indent(body, "    ") + _TAIL
-    return Snippet(name, source, frozenset({MODELS, *imports}), model)
+    return DataFunction(name, source, frozenset({MODELS, *imports}), model)
 
 
-def fill(app_label: str, model: str, name: str, value: Any) -> Snippet:
+def fill(app_label: str, model: str, name: str, value: Any) -> DataFunction:
     """Return a function that gives rows without a value one: a value, or a call's."""
     text, imports = MigrationWriter.serialize(value)
     if callable(value):
@@ -135,7 +135,7 @@ def fill(app_label: str, model: str, name: str, value: Any) -> Snippet:
         )
     else:
         body = f"rows.filter({name}__isnull=True).update({name}={text})\n"
-    return snippet(
+    return data_function(
         model,
         f"fill_{model.lower()}_{name}",
         f"Give {model}.{name} a value where it has none.",
@@ -145,9 +145,9 @@ def fill(app_label: str, model: str, name: str, value: Any) -> Snippet:
     )
 
 
-def copy(app_label: str, model: str, old: str, new: str) -> Snippet:
+def copy(app_label: str, model: str, old: str, new: str) -> DataFunction:
     """Return a function that copies one field to another where that has no value."""
-    return snippet(
+    return data_function(
         model,
         f"copy_{model.lower()}_{old}",
         f"Copy {model}.{old} to {new} where that has no value.",

@@ -23,8 +23,8 @@ from django.db.models.options import normalize_together
 
 from syzygy_like.expand_contract import data_functions
 from syzygy_like.expand_contract.bridge import FieldKey
-from syzygy_like.expand_contract.change import Changes, Release
-from syzygy_like.expand_contract.data_functions import Snippet
+from syzygy_like.expand_contract.change import Changes, ModelChange
+from syzygy_like.expand_contract.data_functions import DataFunction
 from syzygy_like.expand_contract.orphans import settle
 from syzygy_like.schema import ModelKey
 from syzygy_like.schema.database_defaults import is_constant
@@ -80,20 +80,20 @@ def comparable(state: ProjectState) -> ProjectState:
 
 
 def halves(
-    release: Release, between: ProjectState, detect: Detect = detect
+    model_change: ModelChange, between: ProjectState, detect: Detect = detect
 ) -> tuple[Changes, Changes]:
     """Return what leads to the state between, and what leads on to the new one."""
-    expand = completed(detect(release.old, between), release)
-    contract = detect(between, release.new)
-    return expand, settled(completed(contract, release), between, release)
+    expand = completed(detect(model_change.old, between), model_change)
+    contract = detect(between, model_change.new)
+    return expand, settled(completed(contract, model_change), between, model_change)
 
 
-def completed(changes: Changes, release: Release) -> Changes:
+def completed(changes: Changes, model_change: ModelChange) -> Changes:
     """Put in what an autodetector cannot know of."""
     for app_label, migrations in changes.items():
         for migration in migrations:
             migration.operations = [
-                _with_one_off(operation, app_label, release)
+                _with_one_off(operation, app_label, model_change)
                 if isinstance(operation, (AddField, AlterField))
                 else operation
                 for operation in migration.operations
@@ -101,78 +101,88 @@ def completed(changes: Changes, release: Release) -> Changes:
     return changes
 
 
-def settled(changes: Changes, between: ProjectState, release: Release) -> Changes:
+def settled(
+    changes: Changes, between: ProjectState, model_change: ModelChange
+) -> Changes:
     """Put in what has to become of the rows before the operations that follow."""
     for app_label, migrations in changes.items():
         several = [each for migration in migrations for each in migration.operations]
         first = data_functions.distinct(
-            preparations(app_label, several, between, release)
+            preparations(app_label, several, between, model_change)
         )
         # Before anything is altered: later there is less to go by.
         migrations[0].operations[:0] = [each.operation for each in first]
     return changes
 
 
-def _with_one_off(operation: Any, app_label: str, release: Release) -> Any:
+def _with_one_off(operation: Any, app_label: str, model_change: ModelChange) -> Any:
     """Return an operation with the value that the author gave for rows that exist."""
     key = (app_label, operation.model_name_lower, operation.name)
     field: Field = operation.field
     lacks = field.default is NOT_PROVIDED and field.db_default is NOT_PROVIDED
-    if not lacks or field.null or key not in release.one_offs:
+    if not lacks or field.null or key not in model_change.one_offs:
         return operation
     field = field.clone()
-    field.default = release.one_offs[key]
+    field.default = model_change.one_offs[key]
     return type(operation)(
         operation.model_name, operation.name, field, preserve_default=False
     )
 
 
 def preparations(
-    app_label: str, operations: list[Operation], between: ProjectState, release: Release
-) -> Iterator[Snippet]:
+    app_label: str,
+    operations: list[Operation],
+    between: ProjectState,
+    model_change: ModelChange,
+) -> Iterator[DataFunction]:
     """Yield what has to become of the rows of an app before it is altered."""
-    for (app, model, name), source in release.copies.items():
+    for (app, model, name), source in model_change.copies.items():
         if app == app_label:
             label = between.models[app, model].name
             yield data_functions.copy(app, label, source, name)
     for operation in operations:
         if isinstance(operation, AlterField):
             key = (app_label, operation.model_name_lower)
-            yield from _for_field(operation, key, between, release)
+            yield from _for_field(operation, key, between, model_change)
 
 
 def _for_field(
-    operation: AlterField, owner_key: ModelKey, between: ProjectState, release: Release
-) -> Iterator[Snippet]:
+    operation: AlterField,
+    owner_key: ModelKey,
+    between: ProjectState,
+    model_change: ModelChange,
+) -> Iterator[DataFunction]:
     """Yield what has to become of the values of a field before it is altered."""
     model = between.models[owner_key]
     old, new = model.fields[operation.name], operation.field
     owner = (model.app_label, model.name, operation.name)
     key = (model.app_label, model.name_lower, operation.name)
-    before = release.old.models.get(key[:2])
+    before = model_change.old.models.get(key[:2])
     # What refers to nothing in a relation that was there is for people to judge.
     is_new = before is None or operation.name not in before.fields
     if is_new and is_constrained(new) and not is_constrained(old):
         yield settle(*owner, new, between)
-    if new.many_to_many or new.null or not old.null or key in release.copies:
+    if new.many_to_many or new.null or not old.null or key in model_change.copies:
         return
-    one_off = release.one_offs.get(key, NOT_PROVIDED)
-    value = release.omission.value_for(new, one_off)
+    one_off = model_change.one_offs.get(key, NOT_PROVIDED)
+    value = model_change.database_defaults.value_for(new, one_off)
     if value is not NOT_PROVIDED and not _is_filled(old, new, value):
         yield data_functions.fill(*owner, value)
 
 
-def repeated(release: Release, between: ProjectState) -> Iterator[FieldKey]:
+def repeated(model_change: ModelChange, between: ProjectState) -> Iterator[FieldKey]:
     """Yield unique fields of which all rows that exist would get one value."""
     for (app_label, model_name), model in between.models.items():
-        new = release.new.models.get((app_label, model_name))
+        new = model_change.new.models.get((app_label, model_name))
         for name, field in new.fields.items() if new else ():
             key = (app_label, model_name, name)
             starts = model.fields.get(name)
             if starts is None or not starts.null or field.null or not field.unique:
                 continue
-            value = release.omission.value_for(field, release.one_offs.get(key))
-            if is_constant(value) and key not in release.copies:
+            value = model_change.database_defaults.value_for(
+                field, model_change.one_offs.get(key)
+            )
+            if is_constant(value) and key not in model_change.copies:
                 yield key
 
 

@@ -11,7 +11,7 @@ from syzygy_like.expand_contract.change import Changes
 from syzygy_like.stages import Stage
 
 
-class Part(Migration):
+class NewMigration(Migration):
     """
     A migration of a release.
 
@@ -28,9 +28,9 @@ class Part(Migration):
         return self.suggested or super().suggest_name()
 
 
-def part(app_label: str, name: str, migration: Any = None) -> Any:
+def new_migration(app_label: str, name: str, migration: Any = None) -> Any:
     """Return an empty part, or one with what another migration has."""
-    made: Any = Part(name, app_label)
+    made: Any = NewMigration(name, app_label)
     if migration is not None:
         made.operations = list(migration.operations)
         made.dependencies = list(migration.dependencies)
@@ -55,7 +55,7 @@ def combined(*phases: Changes) -> Changes:
         for app_label, migrations in phase.items():
             shift = shifts.get(app_label, 0)
             for number, migration in enumerate(migrations, start=shift + 1):
-                made = part(app_label, f"auto_{number}", migration)
+                made = new_migration(app_label, f"auto_{number}", migration)
                 made.dependencies = _shifted(migration.dependencies, phase, shifts)
                 if number > 1:
                     made.dependencies.append((app_label, f"auto_{number - 1}"))

@@ -9,7 +9,7 @@ from django.db.migrations.state import ProjectState
 from django.db.migrations.utils import resolve_relation
 from django.db.migrations.writer import MigrationWriter
 
-from syzygy_like.expand_contract.data_functions import Snippet, snippet
+from syzygy_like.expand_contract.data_functions import DataFunction, data_function
 from syzygy_like.schema import ModelKey
 from syzygy_like.schema.deletion import kind_of
 from syzygy_like.schema.names import field_attname, is_parent_link
@@ -18,7 +18,7 @@ from syzygy_like.schema.types import Field
 
 def settle(
     app_label: str, model: str, name: str, field: Any, state: ProjectState
-) -> Snippet:
+) -> DataFunction:
     """
     Return a function for the rows of a relation whose target is gone.
 
@@ -45,7 +45,7 @@ def settle(
         f"{_HOLDERS.format(model=model) if held else ''}"
         f"gone.{action}\n"
     )
-    return snippet(
+    return data_function(
         model,
         f"settle_{model.lower()}_{name}",
         f"{what} rows of {model} whose {name} was deleted meanwhile.",
@@ -100,7 +100,7 @@ def _on_delete(field: Field, name: str) -> tuple[str, str, set[str]]:
     return "Delete", "delete()", set()
 
 
-def _settle_many(app_label: str, model: str, name: str) -> Snippet:
+def _settle_many(app_label: str, model: str, name: str) -> DataFunction:
     body = (
         f'{model} = apps.get_model("{app_label}", "{model}")\n'
         f"through = {model}.{name}.through\n"
@@ -113,7 +113,7 @@ def _settle_many(app_label: str, model: str, name: str) -> Snippet:
         "        rows = models.QuerySet(through, using=alias)\n"
         "        rows.filter(~models.Exists(there)).delete()\n"
     )
-    return snippet(
+    return data_function(
         model,
         f"settle_{model.lower()}_{name}",
         f"Delete rows of {model}.{name} of which an end was deleted meanwhile.",
@@ -121,7 +121,7 @@ def _settle_many(app_label: str, model: str, name: str) -> Snippet:
     )
 
 
-def _settle_child(app_label: str, model: str, name: str) -> Snippet:
+def _settle_child(app_label: str, model: str, name: str) -> DataFunction:
     body = (
         f'{model} = apps.get_model("{app_label}", "{model}")\n'
         f'link = {model}._meta.get_field("{name}")\n'
@@ -138,7 +138,7 @@ def _settle_child(app_label: str, model: str, name: str) -> Snippet:
         '    f"(SELECT 1 FROM {table} WHERE {table}.{key} = {child}.{column})"\n'
         ")\n"
     )
-    return snippet(
+    return data_function(
         model,
         f"settle_{model.lower()}_{name}",
         f"Delete rows of {model} whose parent was deleted meanwhile.",

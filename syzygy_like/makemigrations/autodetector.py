@@ -13,14 +13,15 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from syzygy_like.expand_contract import renames
-from syzygy_like.expand_contract.bridge import Bridge, NoBridgeError, Omission, bridge
-from syzygy_like.expand_contract.change import Changes, Release, ordered, release_of
+from syzygy_like.expand_contract.bridge import Bridge, NoBridgeError, bridge
+from syzygy_like.expand_contract.change import Changes, ModelChange, ordered, release_of
 from syzygy_like.expand_contract.data_functions import copy
 from syzygy_like.expand_contract.halves import detect, halves, repeated
-from syzygy_like.expand_contract.naming import combined, part, suffix
+from syzygy_like.expand_contract.naming import combined, new_migration, suffix
 from syzygy_like.expand_contract.renames import Rename
-from syzygy_like.makemigrations.questioner import Memory
+from syzygy_like.makemigrations.questioner import ReplayingQuestioner
 from syzygy_like.schema import Presence
+from syzygy_like.schema.database_defaults import DatabaseDefaults
 from syzygy_like.stages import Stage
 
 
@@ -44,11 +45,11 @@ class Author(Protocol):
     presence: Presence
 
     @property
-    def omission(self) -> Omission: ...
+    def database_defaults(self) -> DatabaseDefaults: ...
 
     def choose(self, rename: Rename) -> Choice: ...
 
-    def give_up(self, error: NoBridgeError, release: Release) -> None: ...
+    def give_up(self, error: NoBridgeError, model_change: ModelChange) -> None: ...
 
     def separate(self, app_label: str, other: str) -> None: ...
 
@@ -79,7 +80,7 @@ class BridgingAutodetector(MigrationAutodetector):
         """Return by app the migrations to write, as Django's method does."""
         # Django takes options away from both.
         states = self.from_state.clone(), self.to_state.clone()
-        memory: Any = Memory(self.questioner)
+        memory: Any = ReplayingQuestioner(self.questioner)
         self.questioner = memory
         arguments = (graph, trim_to_apps, convert_apps, migration_name)
         changes: Changes = super().changes(*arguments)
@@ -92,16 +93,20 @@ class BridgingAutodetector(MigrationAutodetector):
             memory.rewind()
             again = self.stock(states[0].clone(), states[1].clone(), memory)
             changes = again.changes(*arguments)
-        release = release_of(changes, old, self.author.omission, memory.copied)
-        found = self._bridge(release)
+        model_change = release_of(
+            changes, old, self.author.database_defaults, memory.copied
+        )
+        found = self._bridge(model_change)
         if found is None or not (found.mixed or declared):
             return changes
-        parts = self._parts(release, found, changes, declared, graph)
+        parts = self._parts(model_change, found, changes, declared, graph)
         self.arrange_for_graph(parts, graph, migration_name)
         suffix(parts)
         return parts
 
-    def _choose(self, changes: Changes, old: ProjectState, memory: Memory) -> bool:
+    def _choose(
+        self, changes: Changes, old: ProjectState, memory: ReplayingQuestioner
+    ) -> bool:
         """Ask what becomes of each rename; tell whether any is to be done as it is."""
         operations = renames.of_names(ordered(changes))
         declared = False
@@ -115,24 +120,24 @@ class BridgingAutodetector(MigrationAutodetector):
                 declared = True
         return declared
 
-    def _bridge(self, release: Release) -> Bridge | None:
+    def _bridge(self, model_change: ModelChange) -> Bridge | None:
         """Return the bridge, None if the author wants to go on without one."""
         try:
             return bridge(
-                release.old,
-                release.new,
-                release.omission,
-                release.one_offs,
+                model_change.old,
+                model_change.new,
+                model_change.database_defaults,
+                model_change.one_offs,
                 self.author.presence,
-                release.copies,
+                model_change.copies,
             )
         except NoBridgeError as error:
-            self.author.give_up(error, release)
+            self.author.give_up(error, model_change)
             return None
 
     def _parts(
         self,
-        release: Release,
+        model_change: ModelChange,
         found: Bridge,
         changes: Changes,
         declared: bool,
@@ -140,13 +145,13 @@ class BridgingAutodetector(MigrationAutodetector):
     ) -> Changes:
         """Return the migrations of a release in their order, to be named."""
         stock = functools.partial(detect, autodetector=self.stock, graph=graph)
-        first, last = halves(release, found.state, stock)
-        for key in repeated(release, found.state):
+        first, last = halves(model_change, found.state, stock)
+        for key in repeated(model_change, found.state):
             self.author.warn(".".join(key))
         phases = [
-            _renaming(release.renamed, Stage.PRE_DEPLOY if declared else None),
+            _renaming(model_change.renamed, Stage.PRE_DEPLOY if declared else None),
             _named(first, "expand", changes, last),
-            _copying(release),
+            _copying(model_change),
             _named(last, "contract", changes, first),
         ]
         return combined(*phases)
@@ -179,18 +184,18 @@ def _with_unmigrated(
 def _renaming(renamed: dict[str, list[Operation]], stage: Stage | None) -> Changes:
     phase: Changes = {}
     for app_label, operations in renamed.items():
-        made = part(app_label, "auto_1")
+        made = new_migration(app_label, "auto_1")
         made.operations = operations
         made.stage = stage
         phase[app_label] = [made]
     return phase
 
 
-def _copying(release: Release) -> Changes:
+def _copying(model_change: ModelChange) -> Changes:
     phase: Changes = {}
-    for (app_label, model, name), source in release.copies.items():
-        label = release.new.models[app_label, model].name
-        made = phase.setdefault(app_label, [part(app_label, "auto_1")])[0]
+    for (app_label, model, name), source in model_change.copies.items():
+        label = model_change.new.models[app_label, model].name
+        made = phase.setdefault(app_label, [new_migration(app_label, "auto_1")])[0]
         made.operations.append(copy(app_label, label, source, name).operation)
         made.half, made.suggested = "copy", f"{model}_{name}"
     return phase
@@ -199,11 +204,11 @@ def _copying(release: Release) -> Changes:
 def _named(phase: Changes, half: str, changes: Changes, other: Changes) -> Changes:
     """Return the parts of one half; what has both halves says which one it is."""
     named = {
-        app_label: [part(app_label, each.name, each) for each in migrations]
+        app_label: [new_migration(app_label, each.name, each) for each in migrations]
         for app_label, migrations in phase.items()
     }
     for app_label in named.keys() & other.keys():
-        whole = part(app_label, "")
+        whole = new_migration(app_label, "")
         whole.operations = [
             operation
             for migration in changes.get(app_label, ())

@@ -11,7 +11,7 @@ from django.db.models.fields import NOT_PROVIDED
 from syzygy_like.compatibility.wording import NEW, OLD, clause
 from syzygy_like.expand_contract.bridge import NoBridgeError
 from syzygy_like.expand_contract.bridge.fields import rebuilt
-from syzygy_like.expand_contract.change import Release
+from syzygy_like.expand_contract.change import ModelChange
 from syzygy_like.schema.names import column_name, table_name
 from syzygy_like.schema.types import Field
 from syzygy_like.stages import Stage
@@ -45,26 +45,28 @@ def unsplit(migration: Migration) -> str:
     )
 
 
-def no_bridge(error: NoBridgeError, release: Release) -> str:
+def no_bridge(error: NoBridgeError, model_change: ModelChange) -> str:
     """Say why old and new code cannot share a database, and how to get there."""
-    return "\n\n".join([_why(error, release), _steps(error, release), PAGE])
+    return "\n\n".join([_why(error, model_change), _steps(error, model_change), PAGE])
 
 
-def refused(error: NoBridgeError, release: Release) -> str:
+def refused(error: NoBridgeError, model_change: ModelChange) -> str:
     """Say the same where nobody could be asked."""
-    return f"{no_bridge(error, release)}\n\n{_UNASKED}"
+    return f"{no_bridge(error, model_change)}\n\n{_UNASKED}"
 
 
-def _subject(error: NoBridgeError, release: Release) -> str:
+def _subject(error: NoBridgeError, model_change: ModelChange) -> str:
     place = error.place
-    state = release.new if place.key in release.new.models else release.old
+    state = (
+        model_change.new if place.key in model_change.new.models else model_change.old
+    )
     name = state.models[place.key].name
     part = place.field or place.constraint
     return f"{place.key[0]}.{name}.{part}" if part else f"{place.key[0]}.{name}"
 
 
-def _why(error: NoBridgeError, release: Release) -> str:
-    subject = _subject(error, release)
+def _why(error: NoBridgeError, model_change: ModelChange) -> str:
+    subject = _subject(error, model_change)
     start = (
         f"{subject} cannot change in one release: no database suits the code now "
         "serving and the new code at the same time."
@@ -85,9 +87,9 @@ def _reason(error: NoBridgeError) -> str:
     return "Django cannot alter it in place."
 
 
-def _steps(error: NoBridgeError, release: Release) -> str:
-    old = release.old.models.get(error.place.key)
-    new = release.new.models.get(error.place.key)
+def _steps(error: NoBridgeError, model_change: ModelChange) -> str:
+    old = model_change.old.models.get(error.place.key)
+    new = model_change.new.models.get(error.place.key)
     rule = error.problem.rule if error.problem else "clash"
     if old is None or new is None:
         return _MOVED.format(name=error.name)
@@ -102,7 +104,7 @@ def _steps(error: NoBridgeError, release: Release) -> str:
     name = error.place.field
     before, field = old.fields.get(name), new.fields.get(name)
     if before is None or field is None:
-        return _OTHER.format(subject=_subject(error, release))
+        return _OTHER.format(subject=_subject(error, model_change))
     column = column_name(name, before)
     if rule == "missing-column" and column != column_name(name, field):
         return _COLUMN.format(field=f"{new.name}.{name}", column=column)

@@ -16,7 +16,7 @@ from syzygy_like.schema.names import table_name
 Question = tuple[str, ...]
 
 
-class Memory:
+class ReplayingQuestioner:
     """
     Passes questions on to another questioner, and gives the same answers again.
 

@@ -12,8 +12,8 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.migrations import Migration
 
 from syzygy_like import seam
-from syzygy_like.expand_contract.bridge import NoBridgeError, Omission
-from syzygy_like.expand_contract.change import Changes, Release, ordered
+from syzygy_like.expand_contract.bridge import NoBridgeError
+from syzygy_like.expand_contract.change import Changes, ModelChange, ordered
 from syzygy_like.expand_contract.renames import Rename
 from syzygy_like.makemigrations import messages, messages_renames
 from syzygy_like.makemigrations.autodetector import Choice, bridging
@@ -23,6 +23,7 @@ from syzygy_like.planning.database import AnyDatabase
 from syzygy_like.planning.history import Key, on_disk
 from syzygy_like.planning.resolver import declared_stage, infer
 from syzygy_like.schema import Presence
+from syzygy_like.schema.database_defaults import DatabaseDefaults
 from syzygy_like.stages import Stage
 
 ATTEMPTS = 3
@@ -42,9 +43,9 @@ class Authoring:
         self.presence: Presence = AnyDatabase(DEFAULT_DB_ALIAS).has
 
     @property
-    def omission(self) -> Omission:
+    def database_defaults(self) -> DatabaseDefaults:
         """What the databases can fill in."""
-        return backends.omission(backends.basis())
+        return backends.database_defaults(backends.basis())
 
     @contextlib.contextmanager
     def splitting(self) -> Iterator[None]:
@@ -84,11 +85,11 @@ class Authoring:
                 return choices[int(answer) - 1]
         return None
 
-    def give_up(self, error: NoBridgeError, release: Release) -> None:
+    def give_up(self, error: NoBridgeError, model_change: ModelChange) -> None:
         """Return if the change is to be made without a bridge, exit if not."""
         if not self.asks:
-            raise CommandError(messages.refused(error, release), returncode=QUIT)
-        text = messages.no_bridge(error, release)
+            raise CommandError(messages.refused(error, model_change), returncode=QUIT)
+        text = messages.no_bridge(error, model_change)
         self.command.log(self.command.style.WARNING(text))
         question = "Make it in one migration all the same? Queries will fail. [y/N] "
         if not self._ask(question).lower().startswith("y"):
@@ -125,8 +126,8 @@ def stages(changes: Changes, replaced: Collection[Key] = ()) -> dict[Migration, 
     found = {}
     for migration in ordered(changes):
         tracker.settle()
-        world = tracker.world
+        schemas = tracker.schemas
         declared = declared_stage(migration)
         step = history.read(tracker, migration)
-        found[migration] = declared or infer(step, world).stage
+        found[migration] = declared or infer(step, schemas).stage
     return found

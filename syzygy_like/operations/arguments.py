@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from syzygy_like import conf_durations
+from syzygy_like import durations
 
 # What is done to rows: values by field, a function, or SQL.
 Given = Mapping[str, Any] | Callable[[Any], Any] | str
@@ -76,7 +76,7 @@ def check_pace(batch_size: Any, pause: Any) -> None:
             f"batch_size takes a number of rows, 1 or more, not {batch_size!r}."
         )
     try:
-        conf_durations.seconds(pause)
+        durations.seconds(pause)
     except ValueError:
         raise ValueError(
             'pause takes a number of seconds, or a text such as "500ms", '

@@ -9,14 +9,14 @@ from django.db import router
 from django.db.migrations.operations.base import Operation, OperationCategory
 from django.db.models import Q
 
-from syzygy_like import conf_durations
+from syzygy_like import durations
 from syzygy_like.executor.digests import digest
 from syzygy_like.operations import arguments
 from syzygy_like.operations.arguments import Given
 from syzygy_like.operations.batches import Rows
 from syzygy_like.operations.errors import InTransactionError
 from syzygy_like.operations.passes import Pass
-from syzygy_like.operations.position import Bookmark
+from syzygy_like.operations.position import BackfillProgress
 from syzygy_like.operations.work import work
 from syzygy_like.stages import Stage
 
@@ -70,7 +70,7 @@ class Backfill(Operation):
         self.where = where
         self.reverse = reverse
         self.batch_size = batch_size
-        self.pause = conf_durations.seconds(pause)
+        self.pause = durations.seconds(pause)
         self.stage = stage
         self.hints = {"model_name": model_name.lower(), **(hints or {})}
         self.elidable = elidable  # type: ignore[misc]
@@ -137,7 +137,7 @@ class Backfill(Operation):
         model = state.apps.get_model(app_label, self.model_name)
         return Pass(
             Rows(model, connection.alias),
-            Bookmark(editor, app_label, model, self._identity),
+            BackfillProgress(editor, app_label, model, self._identity),
             self.work,
             self.where,
             self.batch_size,

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from syzygy_like import conf_durations
 from syzygy_like import console as consoles
+from syzygy_like import durations
 from syzygy_like.operations.batches import Rows
 from syzygy_like.operations.estimates import estimate
 
@@ -69,7 +69,7 @@ class Lines(Display):
 
     def end(self, is_complete: bool) -> None:
         if self.written is not None and is_complete:
-            self._write(f"{self.rows:,} rows in {conf_durations.text(self.elapsed)}")
+            self._write(f"{self.rows:,} rows in {durations.text(self.elapsed)}")
 
     def _progress(self, rows: int) -> str:
         total = self.total()
@@ -77,7 +77,7 @@ class Lines(Display):
             return f"{rows:,} rows"
         left = (total - rows) * self.elapsed / max(rows - self.before, 1)
         text = f"{rows:,} of about {total:,} rows"
-        return f"{text}, {conf_durations.text(left)} to go"
+        return f"{text}, {durations.text(left)} to go"
 
     def _write(self, text: str) -> None:
         if self.written is None:

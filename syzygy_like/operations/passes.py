@@ -10,7 +10,7 @@ from django.db import transaction
 
 from syzygy_like.operations.batches import Batch, Rows
 from syzygy_like.operations.display import Display, display
-from syzygy_like.operations.position import Bookmark
+from syzygy_like.operations.position import BackfillProgress
 from syzygy_like.operations.work import Work
 from syzygy_like.safeguards.timeouts import exempt
 
@@ -27,7 +27,7 @@ class Pass:
     """
 
     rows: Rows
-    bookmark: Bookmark
+    bookmark: BackfillProgress
     work: Work
     where: Any
     size: int

@@ -44,7 +44,7 @@ def entry_class() -> Any:
     return Entry
 
 
-class Bookmark:
+class BackfillProgress:
     """
     Where a backfill is, in one application of its migration.
 

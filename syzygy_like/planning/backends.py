@@ -16,7 +16,7 @@ from django.db.models import functions
 from django.utils import timezone
 
 from syzygy_like import __version__
-from syzygy_like.schema.database_defaults import LARGE, Clock, Omission
+from syzygy_like.schema.database_defaults import LARGE, Clock, DatabaseDefaults
 
 # What a computation depends on beside the files, as it is written into the record.
 Basis = Mapping[str, Any]
@@ -86,9 +86,9 @@ def is_computable(basis: Basis) -> bool:
     return _series(basis) <= django.VERSION[:2]
 
 
-def omission(basis: Basis) -> Omission:
+def database_defaults(basis: Basis) -> DatabaseDefaults:
     """Return what all databases of a basis can fill in."""
-    return Omission(
+    return DatabaseDefaults(
         _functions(basis),
         large=LARGE if basis["old_mysql"] else (),
         unsigned="mysql" in basis["vendors"],

@@ -11,15 +11,15 @@ from django.db.migrations.operations.base import Operation
 
 from syzygy_like.expand_contract.alone import in_halves
 from syzygy_like.planning.resolver import Resolution, advance, declared_stage, infer
-from syzygy_like.schema.effects import Effect, Reader, Step
-from syzygy_like.schema.tracking import Tracker, World
+from syzygy_like.schema.effects import Effect, Reader, TrackedMigration
+from syzygy_like.schema.tracking import SchemaPair, Tracker
 from syzygy_like.stages import Stage, StageSource
 
 Groups = list[list[Operation]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
+class OperationStage:
     """The stage of one operation of a migration."""
 
     number: int
@@ -50,7 +50,7 @@ class Explanation:
     """
 
     migration: Migration
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[OperationStage, ...]
     split: tuple[tuple[Stage, tuple[Operation, ...]], ...] = ()
     rewritten: bool = False
     followers: tuple[str, ...] = ()
@@ -59,8 +59,8 @@ class Explanation:
 def explain(migration: Migration, tracker: Tracker, reader: Reader) -> Explanation:
     """Explain a migration by itself; ``tracker`` is at the state before it."""
     verdicts = tuple(_verdicts(migration, tracker.fork(), reader))
-    trial = _Trial(migration, tracker, reader)
-    for groups in (_by_stage(verdicts), _in_order(verdicts, tracker.world)):
+    trial = _OperationTrial(migration, tracker, reader)
+    for groups in (_by_stage(verdicts), _in_order(verdicts, tracker.schemas)):
         if split := trial.split(groups):
             return Explanation(migration, verdicts, split)
     for groups in _rewritten(migration, verdicts, tracker, reader):
@@ -71,16 +71,16 @@ def explain(migration: Migration, tracker: Tracker, reader: Reader) -> Explanati
 
 def _verdicts(
     migration: Migration, tracker: Tracker, reader: Reader
-) -> Iterator[Verdict]:
+) -> Iterator[OperationStage]:
     for number, operation in enumerate(migration.operations, start=1):
         target = _target(migration.app_label, operation, tracker)
-        world = tracker.world
+        schemas = tracker.schemas
         effect = reader.effect(tracker, migration.app_label, operation)
-        resolution = infer(Step(migration, (effect,)), world)
+        resolution = infer(TrackedMigration(migration, (effect,)), schemas)
         declared = declared_stage(migration, operation)
         if declared is not None:
             resolution = Resolution(declared, StageSource.DECLARED)
-        yield Verdict(number, effect, resolution, target)
+        yield OperationStage(number, effect, resolution, target)
 
 
 def _target(app_label: str, operation: Operation, tracker: Tracker) -> str:
@@ -95,7 +95,7 @@ def _target(app_label: str, operation: Operation, tracker: Tracker) -> str:
     return ".".join(filter(None, names))
 
 
-def _by_stage(verdicts: Sequence[Verdict]) -> Groups:
+def _by_stage(verdicts: Sequence[OperationStage]) -> Groups:
     """Put first what may run before the deploy; what is opaque stays with the next."""
     first: list[Operation] = []
     second: list[Operation] = []
@@ -111,15 +111,15 @@ def _by_stage(verdicts: Sequence[Verdict]) -> Groups:
     return [first, second]
 
 
-def _in_order(verdicts: Sequence[Verdict], world: World) -> Groups:
+def _in_order(verdicts: Sequence[OperationStage], schemas: SchemaPair) -> Groups:
     """Start a new migration wherever the operations so far would fit no stage."""
     groups: Groups = []
-    start = world
+    start = schemas
     current: list[Effect] = []
     for verdict in verdicts:
-        step = Step(Migration("", ""), (*current, verdict.effect))
-        if not groups or not infer(step, start).stage:
-            start = advance(start, Step(Migration("", ""), tuple(current)))
+        tracked = TrackedMigration(Migration("", ""), (*current, verdict.effect))
+        if not groups or not infer(tracked, start).stage:
+            start = advance(start, TrackedMigration(Migration("", ""), tuple(current)))
             current = []
             groups.append([])
         current.append(verdict.effect)
@@ -128,7 +128,10 @@ def _in_order(verdicts: Sequence[Verdict], world: World) -> Groups:
 
 
 def _rewritten(
-    migration: Migration, verdicts: Sequence[Verdict], tracker: Tracker, reader: Reader
+    migration: Migration,
+    verdicts: Sequence[OperationStage],
+    tracker: Tracker,
+    reader: Reader,
 ) -> Iterator[Groups]:
     """Yield what it takes before and after the deploy: as a whole, and in parts."""
     if all(each.effect.plain for each in verdicts):
@@ -158,7 +161,7 @@ def _in_halves(
     part = type("Migration", (Migration,), {"operations": operations})
     made = part(migration.name, migration.app_label)
     state = tracker.state.clone()
-    return in_halves(made, state, reader.omission, tracker.presence)
+    return in_halves(made, state, reader.database_defaults, tracker.presence)
 
 
 def renames(operations: Iterable[Operation]) -> bool:
@@ -166,7 +169,7 @@ def renames(operations: Iterable[Operation]) -> bool:
     return any(isinstance(each, (RenameField, RenameModel)) for each in operations)
 
 
-class _Trial:
+class _OperationTrial:
     """Tries whether a migration can be replaced by several."""
 
     def __init__(self, migration: Migration, tracker: Tracker, reader: Reader):
@@ -195,19 +198,19 @@ class _Trial:
             (stage, tuple(group)) for stage, group in zip(stages, groups, strict=True)
         )
 
-    def _run(self, groups: Groups) -> tuple[list[Stage], World]:
+    def _run(self, groups: Groups) -> tuple[list[Stage], SchemaPair]:
         tracker = self.tracker.fork()
         stages = []
         for group in groups:
-            world = tracker.world
+            schemas = tracker.schemas
             effects = tuple(
                 self.reader.effect(tracker, self.migration.app_label, operation)
                 for operation in group
             )
-            step = Step(self.migration, effects)
+            tracked = TrackedMigration(self.migration, effects)
             declared = [declared_stage(self.migration, each) for each in group]
-            stage = infer(step, world).stage
+            stage = infer(tracked, schemas).stage
             for each in declared:
                 stage = stage & each if each is not None else stage
             stages.append(stage)
-        return stages, tracker.world
+        return stages, tracker.schemas

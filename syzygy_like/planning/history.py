@@ -14,12 +14,12 @@ from django.db.migrations import Migration
 from django.db.migrations.graph import MigrationGraph
 from django.db.migrations.loader import MigrationLoader
 
-from syzygy_like.expand_contract.simulation import Crossing, NoHalvesError
+from syzygy_like.expand_contract.simulation import DeployState, NoHalvesError
 from syzygy_like.planning import backends
 from syzygy_like.planning.backends import Basis
 from syzygy_like.planning.database import AnyDatabase, Database
 from syzygy_like.planning.explanation import Explanation, explain
-from syzygy_like.schema.effects import Reader, Step
+from syzygy_like.schema.effects import Reader, TrackedMigration
 from syzygy_like.schema.tracking import TrackedState, Tracker
 
 Key = tuple[str, str]
@@ -125,10 +125,10 @@ class History:
         with _naming(key):
             self.loader.graph.nodes[key].mutate_state(tracker.state, preserve=False)
 
-    def read(self, tracker: Tracker, migration: Migration) -> Step:
+    def read(self, tracker: Tracker, migration: Migration) -> TrackedMigration:
         """Apply a migration to a tracked state and return what it does."""
         with _naming((migration.app_label, migration.name)):
-            return self.database.reader.step(tracker, migration)
+            return self.database.reader.read(tracker, migration)
 
     def explain(self, tracker: Tracker, migration: Migration) -> Explanation:
         """Explain why a migration fits no stage, from the world before it."""
@@ -143,26 +143,32 @@ class History:
 
     def _inventive_reader(self, basis: Basis | None = None) -> Reader:
         """Return a reader that knows what the databases can fill in."""
-        omission = backends.omission(backends.basis() if basis is None else basis)
-        return dataclasses.replace(self.database.reader, omission=omission)
+        database_defaults = backends.database_defaults(
+            backends.basis() if basis is None else basis
+        )
+        return dataclasses.replace(
+            self.database.reader, database_defaults=database_defaults
+        )
 
     def reader(self, basis: Basis | None = None) -> Reader:
         """Return the reader of a crossing, by a basis or by what is here."""
         reader = self._inventive_reader(basis)
         # Django makes a foreign key anew if it has found the one that it drops: a run
         # that is killed between the two would leave none.
-        disposes = reader.omission.disposes and not self.database.resumes
-        omission = dataclasses.replace(reader.omission, disposes=disposes)
-        return dataclasses.replace(reader, omission=omission)
+        disposes = reader.database_defaults.disposes and not self.database.resumes
+        database_defaults = dataclasses.replace(
+            reader.database_defaults, disposes=disposes
+        )
+        return dataclasses.replace(reader, database_defaults=database_defaults)
 
-    def crossing(self, start: Tracker, basis: Basis | None = None) -> Crossing:
+    def deploy_state(self, start: Tracker, basis: Basis | None = None) -> DeployState:
         """Return a crossing from a world."""
-        return Crossing(start, self.reader(basis))
+        return DeployState(start, self.reader(basis))
 
     def has_halves(self, start: Tracker, migration: Migration) -> bool:
         """Tell whether a migration can be taken in halves, from the world before it."""
         try:
-            self.crossing(start).first_half(migration)
+            self.deploy_state(start).expand_part(migration)
         except NoHalvesError:
             return False
         return True
@@ -172,34 +178,34 @@ class History:
         tracker: Tracker,
         migrations: Iterable[Migration],
         there: Collection[Key] = (),
-    ) -> list[Step]:
+    ) -> list[TrackedMigration]:
         """
         Apply migrations to a tracked state and return what they do.
 
         Those that are ``there`` already, though not recorded, do nothing.
         """
         return [
-            Step(each)
+            TrackedMigration(each)
             if (each.app_label, each.name) in there
             else self.read(tracker, each)
             for each in migrations
         ]
 
-    def backwards(self, migrations: Collection[Migration]) -> list[Step]:
+    def backwards(self, migrations: Collection[Migration]) -> list[TrackedMigration]:
         """Return what unapplying applied migrations does, in the order given."""
         wanted = {(each.app_label, each.name) for each in migrations}
-        steps = {step.key: step for step in self._replay(wanted)}
-        return [steps[each.app_label, each.name] for each in migrations]
+        tracked_migrations = {tracked.key: tracked for tracked in self._replay(wanted)}
+        return [tracked_migrations[each.app_label, each.name] for each in migrations]
 
-    def _replay(self, wanted: Collection[Key]) -> Iterator[Step]:
+    def _replay(self, wanted: Collection[Key]) -> Iterator[TrackedMigration]:
         """Yield what undoes applied migrations."""
         tracker = self.at([])
         for key in self.applied:
             migration = self.loader.graph.nodes[key]
             if key in wanted:
                 tracker.settle()
-                step = self.read(tracker, migration)
-                yield self.database.reader.undone(step, tracker.world.database)
+                tracked = self.read(tracker, migration)
+                yield self.database.reader.undone(tracked, tracker.schemas.database)
             else:
                 self.skip(tracker, key)
 

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Callable, Collection, Mapping
 
 from syzygy_like.compatibility import Problem, avoidable, incompatibilities
-from syzygy_like.expand_contract.simulation import Crossing, Extent, NoHalvesError
-from syzygy_like.planning.plan import Key, Outcome, Placement
+from syzygy_like.expand_contract.simulation import DeployState, NoHalvesError, Part
+from syzygy_like.planning.plan import Key, Outcome, PlannedMigration
 from syzygy_like.planning.resolver import (
     Policy,
     Resolution,
@@ -18,18 +18,18 @@ from syzygy_like.planning.resolver import (
     vouched,
 )
 from syzygy_like.schema import Schema
-from syzygy_like.schema.effects import Step
-from syzygy_like.schema.tracking import World
+from syzygy_like.schema.effects import TrackedMigration
+from syzygy_like.schema.tracking import SchemaPair
 from syzygy_like.stages import Stage, StageSource
 
 Parents = Mapping[Key, Collection[Key]]
 
 
-class Placer:
+class PreDeployPlanner:
     """
     Goes through a plan with the codes that may be serving in mind.
 
-    If a deploy is under way already, what ``embark`` returns has come as far as the
+    If a deploy is under way already, what ``new_state`` returns has come as far as the
     database has, and what is ``kept`` stays deferred; else that is None. ``halved`` are
     migrations that are not to be deferred as a whole, for what comes after them cannot
     wait.
@@ -37,10 +37,10 @@ class Placer:
 
     def __init__(
         self,
-        start: World,
+        start: SchemaPair,
         parents: Parents,
         policy: Policy,
-        embark: Callable[[], Crossing] | None,
+        new_state: Callable[[], DeployState] | None,
         kept: Collection[Key] | None,
         halved: Collection[Key],
     ):
@@ -48,13 +48,13 @@ class Placer:
         self.straight = start  # as it would be without deferring anything
         self.parents = parents
         self.policy = policy
-        self.embark = embark
-        self.crossing = embark() if embark and kept is not None else None
+        self.new_state = new_state
+        self.deploy_state = new_state() if new_state and kept is not None else None
         self.kept = kept or ()
-        self.codes = self.crossing.codes if self.crossing else (start.code,)
+        self.codes = self.deploy_state.codes if self.deploy_state else (start.code,)
         self.halved = halved
-        self.placements: list[Placement] = []
-        self.waiting: dict[Key, Step] = {}
+        self.planned_migrations: list[PlannedMigration] = []
+        self.waiting: dict[Key, TrackedMigration] = {}
         self.behind: dict[Key, set[Key]] = {}
         self._database = start.database
         self.before = self.database
@@ -62,67 +62,75 @@ class Placer:
     @property
     def database(self) -> Schema:
         """What the database has."""
-        return self.crossing.database if self.crossing else self._database
+        return self.deploy_state.database if self.deploy_state else self._database
 
-    def place(self, step: Step) -> None:
+    def place(self, tracked: TrackedMigration) -> None:
         """Decide on a migration."""
-        resolution = resolve(step, self.straight, self.policy)
-        self.straight = advance(self.straight, step)
-        self.behind[step.key] = self._ancestors(step)
-        if step.key in self.kept:
-            placement = Placement(step, Outcome.DEFERRED, resolution)
+        resolution = resolve(tracked, self.straight, self.policy)
+        self.straight = advance(self.straight, tracked)
+        self.behind[tracked.key] = self._ancestors(tracked)
+        if tracked.key in self.kept:
+            planned = PlannedMigration(tracked, Outcome.DEFERRED, resolution)
         else:
-            placement = self._placement(step, resolution)
-        self.placements.append(placement)
-        if not placement.is_ready:
-            self.waiting[step.key] = step
+            planned = self._placement(tracked, resolution)
+        self.planned_migrations.append(planned)
+        if not planned.is_ready:
+            self.waiting[tracked.key] = tracked
             self._cross()
-            if self.crossing:
-                self.crossing.defer(step.migration)
-        elif self.crossing is None:
-            self._database = step.database.apply(self._database)
+            if self.deploy_state:
+                self.deploy_state.defer(tracked.migration)
+        elif self.deploy_state is None:
+            self._database = tracked.database.apply(self._database)
 
-    def _ancestors(self, step: Step) -> set[Key]:
+    def _ancestors(self, tracked: TrackedMigration) -> set[Key]:
         """Return the deferred migrations that a migration comes after."""
-        parents = self.parents.get(step.key, ())
+        parents = self.parents.get(tracked.key, ())
         found = {key for key in parents if key in self.waiting}
         return found.union(*(self.behind.get(key, ()) for key in parents))
 
     def _cross(self) -> None:
         """From here on not all that is written is also built."""
-        if self.crossing or not self.embark:
+        if self.deploy_state or not self.new_state:
             return
-        self.crossing = self.embark()
-        for placement in self.placements:
-            if placement.is_ready:
-                self.crossing.whole(placement.step.migration)
+        self.deploy_state = self.new_state()
+        for planned in self.planned_migrations:
+            if planned.is_ready:
+                self.deploy_state.whole(planned.tracked.migration)
 
-    def _placement(self, step: Step, resolution: Resolution) -> Placement:
-        waits_for = self._cannot_pass(step, resolution) or self._not_overtaken_by(step)
+    def _placement(
+        self, tracked: TrackedMigration, resolution: Resolution
+    ) -> PlannedMigration:
+        waits_for = self._cannot_pass(tracked, resolution) or self._not_overtaken_by(
+            tracked
+        )
         if waits_for:
             ordered = tuple(sorted(waits_for))
-            return Placement(step, Outcome.DEFERRED, resolution, waits_for=ordered)
-        if explicit(step, self.policy) is not None:
+            return PlannedMigration(
+                tracked, Outcome.DEFERRED, resolution, waits_for=ordered
+            )
+        if explicit(tracked, self.policy) is not None:
             allowed = Stage.PRE_DEPLOY in resolution.stage
-            return self._allowed(allowed, step, resolution)
-        stage, effects = vouched(step)
+            return self._allowed(allowed, tracked, resolution)
+        stage, effects = vouched(tracked)
         if Stage.PRE_DEPLOY not in stage:
-            return Placement(step, Outcome.DEFERRED, resolution)
-        start = step.only(effects).database.apply(self.database)
+            return PlannedMigration(tracked, Outcome.DEFERRED, resolution)
+        start = tracked.only(effects).database.apply(self.database)
         try:
-            found = self._problems(start, step)
+            found = self._problems(start, tracked)
         except NoHalvesError as error:
-            return Placement(step, Outcome.DEFERRED, resolution, obstacle=error)
+            return PlannedMigration(
+                tracked, Outcome.DEFERRED, resolution, obstacle=error
+            )
         breaks = tuple(each for each in found if not each.hazard)
-        if found and not effects and self._is_to_be_halved(step, resolution, breaks):
-            halves = self._in_halves(step, resolution, breaks)
+        if found and not effects and self._is_to_be_halved(tracked, resolution, breaks):
+            halves = self._in_halves(tracked, resolution, breaks)
             if not breaks and not halves.is_ready:
-                return self._as_whole(step, resolution)
+                return self._as_whole(tracked, resolution)
             if halves.is_ready or resolution.source is not StageSource.FALLBACK:
                 return halves
         if breaks and resolution.source is StageSource.FALLBACK:
             allowed = Stage.PRE_DEPLOY in resolution.stage
-            return self._allowed(allowed, step, resolution, breaks)
+            return self._allowed(allowed, tracked, resolution, breaks)
         if not breaks and resolution.before:
             # By itself it would do harm, but here it hurts nobody: the code now
             # serving does not know the tables, or the plan undoes it again.
@@ -133,93 +141,119 @@ class Placer:
                 before=(),
                 hazards_before=(),
             )
-        return self._allowed(not breaks, step, resolution, breaks)
+        return self._allowed(not breaks, tracked, resolution, breaks)
 
-    def _cannot_pass(self, step: Step, resolution: Resolution) -> set[Key]:
+    def _cannot_pass(
+        self, tracked: TrackedMigration, resolution: Resolution
+    ) -> set[Key]:
         """Return the deferred migrations that a migration cannot run before."""
-        behind = self.behind[step.key]
-        if not behind or not self.crossing or Stage.POST_DEPLOY in resolution.stage:
+        behind = self.behind[tracked.key]
+        if not behind or not self.deploy_state or Stage.POST_DEPLOY in resolution.stage:
             return behind  # what can wait does
-        steps = [step, *(self.waiting[key] for key in behind)]
-        if any(each.writes and not is_independent(each.migration) for each in steps):
+        tracked_migrations = [tracked, *(self.waiting[key] for key in behind)]
+        if any(
+            each.writes and not is_independent(each.migration)
+            for each in tracked_migrations
+        ):
             return behind
-        if not self.crossing.lets_pass(step.migration, behind):
+        if not self.deploy_state.lets_pass(tracked.migration, behind):
             return behind
         return set()
 
     def _allowed(
         self,
         allowed: bool,
-        step: Step,
+        tracked: TrackedMigration,
         resolution: Resolution,
         breaks: tuple[Problem, ...] = (),
-    ) -> Placement:
+    ) -> PlannedMigration:
         if not allowed:
-            return Placement(step, Outcome.DEFERRED, resolution, breaks)
-        return self._as_whole(step, resolution, breaks)
+            return PlannedMigration(tracked, Outcome.DEFERRED, resolution, breaks)
+        return self._as_whole(tracked, resolution, breaks)
 
     def _as_whole(
-        self, step: Step, resolution: Resolution, breaks: tuple[Problem, ...] = ()
-    ) -> Placement:
-        if self.crossing:
+        self,
+        tracked: TrackedMigration,
+        resolution: Resolution,
+        breaks: tuple[Problem, ...] = (),
+    ) -> PlannedMigration:
+        if self.deploy_state:
             try:
-                self.crossing.whole(step.migration)
+                self.deploy_state.whole(tracked.migration)
             except NoHalvesError as error:
-                return Placement(step, Outcome.DEFERRED, resolution, obstacle=error)
-        passes = tuple(sorted(self.behind[step.key]))
-        return Placement(step, Outcome.READY, resolution, breaks, passes=passes)
+                return PlannedMigration(
+                    tracked, Outcome.DEFERRED, resolution, obstacle=error
+                )
+        overtakes = tuple(sorted(self.behind[tracked.key]))
+        return PlannedMigration(
+            tracked, Outcome.READY, resolution, breaks, overtakes=overtakes
+        )
 
     def _is_to_be_halved(
-        self, step: Step, resolution: Resolution, breaks: tuple[Problem, ...]
+        self,
+        tracked: TrackedMigration,
+        resolution: Resolution,
+        breaks: tuple[Problem, ...],
     ) -> bool:
         can_wait = Stage.POST_DEPLOY in resolution.stage and bool(breaks)
         if resolution.source is StageSource.FALLBACK:
             can_wait = False
-        wanted = not can_wait or step.key in self.halved
-        return wanted and self.may_be_halved(step)
+        wanted = not can_wait or tracked.key in self.halved
+        return wanted and self.may_be_halved(tracked)
 
-    def may_be_halved(self, step: Step) -> bool:
-        is_set = explicit(step, self.policy) is not None or step.key in self.kept
-        return bool(self.embark) and not is_set and self.policy.bridges(step.migration)
-
-    def _in_halves(
-        self, step: Step, resolution: Resolution, breaks: tuple[Problem, ...]
-    ) -> Placement:
-        self._cross()
-        assert self.crossing is not None
-        try:
-            self.crossing.first_half(step.migration)
-        except NoHalvesError as error:
-            return Placement(step, Outcome.DEFERRED, resolution, breaks, obstacle=error)
-        passes = tuple(sorted(self.behind[step.key]))
-        return Placement(
-            step, Outcome.READY, resolution, extent=Extent.FIRST, passes=passes
+    def may_be_halved(self, tracked: TrackedMigration) -> bool:
+        is_set = explicit(tracked, self.policy) is not None or tracked.key in self.kept
+        return (
+            bool(self.new_state)
+            and not is_set
+            and self.policy.bridges(tracked.migration)
         )
 
-    def _not_overtaken_by(self, step: Step) -> set[Key]:
+    def _in_halves(
+        self,
+        tracked: TrackedMigration,
+        resolution: Resolution,
+        breaks: tuple[Problem, ...],
+    ) -> PlannedMigration:
+        self._cross()
+        assert self.deploy_state is not None
+        try:
+            self.deploy_state.expand_part(tracked.migration)
+        except NoHalvesError as error:
+            return PlannedMigration(
+                tracked, Outcome.DEFERRED, resolution, breaks, obstacle=error
+            )
+        overtakes = tuple(sorted(self.behind[tracked.key]))
+        return PlannedMigration(
+            tracked, Outcome.READY, resolution, part=Part.EXPAND, overtakes=overtakes
+        )
+
+    def _not_overtaken_by(self, tracked: TrackedMigration) -> set[Key]:
         """Return what is deferred and would have another outcome after this step."""
-        start = World(self.start.code, self.database)
+        start = SchemaPair(self.start.code, self.database)
         return {
             each.key
-            for each in self.placements
+            for each in self.planned_migrations
             if each.key in self.waiting
-            and each.key not in self.behind[step.key]
-            and each.step.tables & step.tables
-            and advance(advance(start, each.step), step)
-            != advance(advance(start, step), each.step)
+            and each.key not in self.behind[tracked.key]
+            and each.tracked.tables & tracked.tables
+            and advance(advance(start, each.tracked), tracked)
+            != advance(advance(start, tracked), each.tracked)
         }
 
-    def _problems(self, start: Schema, step: Step) -> tuple[Problem, ...]:
+    def _problems(
+        self, start: Schema, tracked: TrackedMigration
+    ) -> tuple[Problem, ...]:
         """
         Return what a code that may be serving loses, beyond what it does at a start.
 
         Of the hazards only what halves avoid is returned. Raises NoHalvesError where
         the migration cannot be carried out at all.
         """
-        before, tables = self.database, step.database.tables
-        after = step.database.apply(before)
-        if self.crossing:
-            after = self.crossing.outcome(step.migration)
+        before, tables = self.database, tracked.database.tables
+        after = tracked.database.apply(before)
+        if self.deploy_state:
+            after = self.deploy_state.outcome(tracked.migration)
             tables = tables | before.differing(after)
 
         def lost(code: Schema) -> list[Problem]:

@@ -7,9 +7,9 @@ import datetime
 import enum
 
 from syzygy_like.compatibility import Problem
-from syzygy_like.expand_contract.simulation import Extent, NoHalvesError
+from syzygy_like.expand_contract.simulation import NoHalvesError, Part
 from syzygy_like.planning.resolver import Resolution
-from syzygy_like.schema.effects import Step
+from syzygy_like.schema.effects import TrackedMigration
 from syzygy_like.stages import Stage, StageSource
 
 Key = tuple[str, str]
@@ -24,18 +24,18 @@ class Outcome(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True)
-class Placement:
+class PlannedMigration:
     """
     A migration's place in a plan, and why.
 
     ``breaks`` is what the code now serving would lose, ``needed`` what the code
     being rolled out cannot do without. A migration may also wait for others
     (``waits_for``) or for a time (``until``). ``required`` tells of a ready
-    migration that the new code may need. ``passing`` is what the new code loses for
-    the moment between this migration and a later one.
+    migration that the new code may need. ``temporary_breaks`` is what the new code
+    loses for the moment between this migration and a later one.
     """
 
-    step: Step
+    tracked: TrackedMigration
     outcome: Outcome
     resolution: Resolution
     breaks: tuple[Problem, ...] = ()
@@ -43,15 +43,15 @@ class Placement:
     waits_for: tuple[Key, ...] = ()
     until: datetime.datetime | None = None
     required: bool = False
-    passing: tuple[Problem, ...] = ()
-    extent: Extent = Extent.WHOLE
-    passes: tuple[Key, ...] = ()
+    temporary_breaks: tuple[Problem, ...] = ()
+    part: Part = Part.WHOLE
+    overtakes: tuple[Key, ...] = ()
     obstacle: NoHalvesError | None = None
 
     @property
     def key(self) -> Key:
         """App label and name of the migration."""
-        return self.step.key
+        return self.tracked.key
 
     @property
     def is_ready(self) -> bool:
@@ -61,7 +61,7 @@ class Placement:
     @property
     def is_whole(self) -> bool:
         """Whether it can be carried out now, and nothing of it is left."""
-        return self.is_ready and self.extent is Extent.WHOLE
+        return self.is_ready and self.part is Part.WHOLE
 
     @property
     def is_too_late(self) -> bool:
@@ -76,7 +76,7 @@ class Placement:
             Stage.POST_DEPLOY in self.resolution.stage
         )
 
-    def deferred_for(self, needed: tuple[Problem, ...]) -> Placement:
+    def deferred_for(self, needed: tuple[Problem, ...]) -> PlannedMigration:
         """Return this placement, blocked if what the new code needs of it is late."""
         if self.is_too_late or (needed and not self.is_vouched_for):
             return dataclasses.replace(self, outcome=Outcome.BLOCKED, needed=needed)
@@ -101,28 +101,28 @@ class Waypoint:
 class StagedPlan:
     """The placements of a plan's migrations, in the order of the plan."""
 
-    placements: tuple[Placement, ...] = ()
+    planned_migrations: tuple[PlannedMigration, ...] = ()
 
-    def of(self, outcome: Outcome) -> list[Placement]:
+    def of(self, outcome: Outcome) -> list[PlannedMigration]:
         """Return the placements with an outcome."""
-        return [each for each in self.placements if each.outcome is outcome]
+        return [each for each in self.planned_migrations if each.outcome is outcome]
 
     @property
-    def ready(self) -> list[Placement]:
+    def ready(self) -> list[PlannedMigration]:
         """What can be applied now."""
         return self.of(Outcome.READY)
 
     @property
     def needs_ledger(self) -> bool:
         """Whether it leaves what Django's own history cannot tell."""
-        return any(each.passes or not each.is_whole for each in self.ready)
+        return any(each.overtakes or not each.is_whole for each in self.ready)
 
     @property
-    def deferred(self) -> list[Placement]:
+    def deferred(self) -> list[PlannedMigration]:
         """What has to wait, and can."""
         return self.of(Outcome.DEFERRED)
 
     @property
-    def blocked(self) -> list[Placement]:
+    def blocked(self) -> list[PlannedMigration]:
         """What has to wait, and cannot."""
         return self.of(Outcome.BLOCKED)

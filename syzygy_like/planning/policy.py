@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from django.db.migrations import Migration
 
-from syzygy_like import conf, conf_validity
+from syzygy_like import conf
 from syzygy_like.planning.resolver import Policy
 
 BRIDGED = {True: conf.Bridged.ALL, False: conf.Bridged.NONE}
@@ -20,7 +20,7 @@ def current(bridge: bool | None = None) -> Policy:
     All migrations are taken in halves where they have to be, or none, if ``bridge``
     says so. Raises InvalidSettingError where a value is of no use.
     """
-    for problem in conf_validity.invalid_values():
+    for problem in conf.invalid_values():
         raise problem
     bridged = conf.bridged() if bridge is None else BRIDGED[bridge]
     return Policy(

@@ -8,16 +8,16 @@ from collections.abc import Collection, Mapping, Sequence
 
 from syzygy_like.compatibility import Problem
 from syzygy_like.planning.placing import Parents
-from syzygy_like.planning.plan import Key, Outcome, Placement, StagedPlan
-from syzygy_like.planning.requirements import Needs
+from syzygy_like.planning.plan import Key, Outcome, PlannedMigration, StagedPlan
+from syzygy_like.planning.requirements import Requirements
 from syzygy_like.planning.resolver import Policy, advance, resolve
-from syzygy_like.schema.effects import Step
-from syzygy_like.schema.tracking import World
+from syzygy_like.schema.effects import TrackedMigration
+from syzygy_like.schema.tracking import SchemaPair
 
 
 def plan_post_deploy(
-    steps: Sequence[Step],
-    start: World,
+    tracked_migrations: Sequence[TrackedMigration],
+    start: SchemaPair,
     parents: Parents,
     policy: Policy,
     held: Mapping[Key, datetime.datetime] | None = None,
@@ -30,46 +30,52 @@ def plan_post_deploy(
     would break the new code until one of these is applied, waits with it.
     """
     held, waits = held or {}, set[Key]()
-    needs = Needs(start, steps)
-    lacking = needs.of(start.database, steps)
+    needs = Requirements(start, tracked_migrations)
+    lacking = needs.of(start.database, tracked_migrations)
     while True:
-        placements = _placed(steps, start, parents, policy, held, waits, lacking)
-        ready = [each.step for each in placements if each.is_ready]
+        planned_migrations = _placed(
+            tracked_migrations, start, parents, policy, held, waits, lacking
+        )
+        ready = [each.tracked for each in planned_migrations if each.is_ready]
         breaking = needs.breaking(start.database, ready) if held else None
         if breaking is None:
             break
         waits.add(breaking)
-    passing = needs.passing(start.database, steps)
+    temporary_breaks = needs.temporary_breaks(start.database, tracked_migrations)
     return StagedPlan(
         tuple(
-            dataclasses.replace(each, passing=passing.get(each.key, ()))
-            for each in placements
+            dataclasses.replace(
+                each, temporary_breaks=temporary_breaks.get(each.key, ())
+            )
+            for each in planned_migrations
         )
     )
 
 
 def _placed(
-    steps: Sequence[Step],
-    start: World,
+    tracked_migrations: Sequence[TrackedMigration],
+    start: SchemaPair,
     parents: Parents,
     policy: Policy,
     held: Mapping[Key, datetime.datetime],
     waits: Collection[Key],
     lacking: Mapping[Key, tuple[Problem, ...]],
-) -> list[Placement]:
+) -> list[PlannedMigration]:
     """Return the places of migrations; what depends on one that waits does so, too."""
-    placements: list[Placement] = []
+    planned_migrations: list[PlannedMigration] = []
     waiting: set[Key] = set()
-    world = start
-    for step in steps:
-        resolution = resolve(step, world, policy)
-        world = advance(world, step)
-        waits_for = tuple(sorted(waiting.intersection(parents.get(step.key, ()))))
-        is_ready = not (waits_for or step.key in held or step.key in waits)
+    schemas = start
+    for tracked in tracked_migrations:
+        resolution = resolve(tracked, schemas, policy)
+        schemas = advance(schemas, tracked)
+        waits_for = tuple(sorted(waiting.intersection(parents.get(tracked.key, ()))))
+        is_ready = not (waits_for or tracked.key in held or tracked.key in waits)
         outcome = Outcome.READY if is_ready else Outcome.DEFERRED
-        until = held.get(step.key)
-        placed = Placement(step, outcome, resolution, waits_for=waits_for, until=until)
-        placements.append(placed.deferred_for(lacking.get(step.key, ())))
-        if not placements[-1].is_ready:
-            waiting.add(step.key)
-    return placements
+        until = held.get(tracked.key)
+        placed = PlannedMigration(
+            tracked, outcome, resolution, waits_for=waits_for, until=until
+        )
+        planned_migrations.append(placed.deferred_for(lacking.get(tracked.key, ())))
+        if not planned_migrations[-1].is_ready:
+            waiting.add(tracked.key)
+    return planned_migrations

@@ -10,8 +10,8 @@ from django.db.migrations import Migration
 
 from syzygy_like.compatibility import Problem, errors, incompatibilities
 from syzygy_like.schema import Patch, Schema
-from syzygy_like.schema.effects import Effect, Step
-from syzygy_like.schema.tracking import World
+from syzygy_like.schema.effects import Effect, TrackedMigration
+from syzygy_like.schema.tracking import SchemaPair
 from syzygy_like.stages import Stage, StageSource
 
 
@@ -92,28 +92,28 @@ def is_independent(migration: Migration) -> bool:
     return getattr(migration, "run_independently", False) is True
 
 
-def explicit(step: Step, policy: Policy) -> Resolution | None:
+def explicit(tracked: TrackedMigration, policy: Policy) -> Resolution | None:
     """Return the stage that somebody has set for a whole migration, if any."""
-    stage, source = policy.override(step.migration), StageSource.OVERRIDE
+    stage, source = policy.override(tracked.migration), StageSource.OVERRIDE
     if stage is None:
-        stage, source = declared_stage(step.migration), StageSource.DECLARED
+        stage, source = declared_stage(tracked.migration), StageSource.DECLARED
     if stage is None:
         return None
-    return Resolution(stage.reverse if step.backwards else stage, source)
+    return Resolution(stage.reverse if tracked.backwards else stage, source)
 
 
-def infer(step: Step, world: World) -> Resolution:
+def infer(tracked: TrackedMigration, schemas: SchemaPair) -> Resolution:
     """Return the stages in which a migration breaks neither code."""
-    new = advance(world, step)
+    new = advance(schemas, tracked)
 
     def problems(code: Schema, database: Schema) -> list[Problem]:
-        return incompatibilities(code, database, world.database, only=step.tables)
+        return incompatibilities(code, database, schemas.database, only=tracked.tables)
 
-    known = set(problems(world.code, world.database))
+    known = set(problems(schemas.code, schemas.database))
     # Where the code does not run on the outcome either, no stage is right.
-    unmet = [] if step.opaque else errors(problems(new.code, new.database))
-    before = _new([*problems(world.code, new.database), *unmet], known)
-    after = _new([*problems(new.code, world.database), *unmet], known)
+    unmet = [] if tracked.opaque else errors(problems(new.code, new.database))
+    before = _new([*problems(schemas.code, new.database), *unmet], known)
+    after = _new([*problems(new.code, schemas.database), *unmet], known)
     stage = Stage(0)
     if not errors(before):
         stage |= Stage.PRE_DEPLOY
@@ -134,50 +134,54 @@ def _new(problems: list[Problem], known: Collection[Problem]) -> list[Problem]:
     return [each for each in dict.fromkeys(problems) if each not in known]
 
 
-def vouched(step: Step) -> tuple[Stage, tuple[Effect, ...]]:
+def vouched(tracked: TrackedMigration) -> tuple[Stage, tuple[Effect, ...]]:
     """Return what the operations of a migration declare, and which ones do."""
     stage = Stage.ANY
     effects = []
-    for effect in step.effects:
-        own = declared_stage(step.migration, effect.operation)
+    for effect in tracked.effects:
+        own = declared_stage(tracked.migration, effect.operation)
         if own is not None:
-            stage &= own.reverse if step.backwards else own
+            stage &= own.reverse if tracked.backwards else own
             effects.append(effect)
     return stage, tuple(effects)
 
 
-def resolve(step: Step, world: World, policy: Policy) -> Resolution:
+def resolve(
+    tracked: TrackedMigration, schemas: SchemaPair, policy: Policy
+) -> Resolution:
     """
     Return the stage of a migration that is applied to a world.
 
     An override wins over a declaration, a declaration over inference, and a
     fallback is taken only where these find no stage.
     """
-    resolution = explicit(step, policy) or _inferred(step, world)
+    resolution = explicit(tracked, policy) or _inferred(tracked, schemas)
     if resolution.stage:
         return resolution
-    fallback = policy.fallback(step.migration)
+    fallback = policy.fallback(tracked.migration)
     if fallback is None:
         return resolution
-    stage = fallback.reverse if step.backwards else fallback
+    stage = fallback.reverse if tracked.backwards else fallback
     return dataclasses.replace(resolution, stage=stage, source=StageSource.FALLBACK)
 
 
-def _inferred(step: Step, world: World) -> Resolution:
-    stage, effects = vouched(step)
+def _inferred(tracked: TrackedMigration, schemas: SchemaPair) -> Resolution:
+    stage, effects = vouched(tracked)
     if not effects:
-        return infer(step, world)
-    rest = step.only(effect for effect in step.effects if effect not in effects)
-    declared = step.only(effects)
-    inferred = infer(rest, advance(world, declared))
+        return infer(tracked, schemas)
+    rest = tracked.only(effect for effect in tracked.effects if effect not in effects)
+    declared = tracked.only(effects)
+    inferred = infer(rest, advance(schemas, declared))
     narrows = inferred.stage & stage != inferred.stage or not rest.effects
     source = StageSource.DECLARED if narrows else StageSource.INFERRED
     return dataclasses.replace(inferred, stage=inferred.stage & stage, source=source)
 
 
-def advance(world: World, step: Step) -> World:
+def advance(schemas: SchemaPair, tracked: TrackedMigration) -> SchemaPair:
     """Return the world after a step."""
-    return World(step.code.apply(world.code), step.database.apply(world.database))
+    return SchemaPair(
+        tracked.code.apply(schemas.code), tracked.database.apply(schemas.database)
+    )
 
 
 def fold(patches: list[Patch], schema: Schema) -> Schema:

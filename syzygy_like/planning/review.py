@@ -15,7 +15,7 @@ from django.db.migrations import Migration, RunSQL
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 
-from syzygy_like import conf, conf_validity
+from syzygy_like import conf
 from syzygy_like.planning import policy as policies
 from syzygy_like.planning.database import AnyDatabase
 from syzygy_like.planning.delays import InvalidDelayError, stage_delay
@@ -35,7 +35,7 @@ from syzygy_like.planning.resolver import (
     explicit,
     resolve,
 )
-from syzygy_like.schema.effects import Step
+from syzygy_like.schema.effects import TrackedMigration
 from syzygy_like.schema.sql import is_available
 
 
@@ -69,10 +69,10 @@ class Review:
 
     def settings(self) -> Iterator[CheckMessage]:
         """Yield what is wrong with the settings."""
-        for problem in conf_validity.invalid_settings(self.loader):
+        for problem in conf.invalid_settings(self.loader):
             named = problem.fault in (
-                conf_validity.Fault.NO_SUCH_APP,
-                conf_validity.Fault.NO_SUCH_MIGRATION,
+                conf.Fault.NO_SUCH_APP,
+                conf.Fault.NO_SUCH_MIGRATION,
             )
             yield Error(
                 settings.invalid_setting(problem),
@@ -84,7 +84,7 @@ class Review:
         """Return what is wrong with the migrations."""
         try:
             policy = policies.current()
-        except conf_validity.InvalidSettingError:
+        except conf.InvalidSettingError:
             return []  # which is said above; without it nothing can be told
         self.policy = policy
         messages: list[CheckMessage] = []
@@ -111,13 +111,13 @@ class Review:
                 yield key, True, invalid
                 continue
             tracker.settle()
-            world = tracker.world
+            schemas = tracker.schemas
             before = tracker.fork() if self.policy.bridges(migration) else None
-            step = self.history.read(tracker, migration)
-            fits = bool(resolve(step, world, self.policy).stage)
+            tracked = self.history.read(tracker, migration)
+            fits = bool(resolve(tracked, schemas, self.policy).stage)
             if before is not None and not fits:
                 fits = self.history.has_halves(before, migration)
-            yield key, fits, list(_unreadable(step))
+            yield key, fits, list(_unreadable(tracked))
 
     def _is_settled(self, migration: Migration) -> bool:
         """Tell whether nothing is to be said of a migration, whatever it does."""
@@ -128,7 +128,7 @@ class Review:
                 self.policy.bridges(migration)
                 or self.policy.fallback(migration) is not None
             )
-        return explicit(Step(migration), self.policy) is not None
+        return explicit(TrackedMigration(migration), self.policy) is not None
 
     def _covered(self) -> set[Key]:
         """Return the migrations that are history, by the baseline."""
@@ -243,13 +243,13 @@ def _forbids_transaction(operation: Operation) -> bool:
     return own or any(map(_forbids_transaction, inner))
 
 
-def _unreadable(step: Step) -> Iterator[CheckMessage]:
-    for effect in step.effects:
-        declared = declared_stage(step.migration, effect.operation)
+def _unreadable(tracked: TrackedMigration) -> Iterator[CheckMessage]:
+    for effect in tracked.effects:
+        declared = declared_stage(tracked.migration, effect.operation)
         if effect.opaque and isinstance(effect.operation, RunSQL) and not declared:
             yield Warning(
                 checks.unreadable_sql(effect.operation),
                 hint=checks.unreadable_hint(is_available()),
-                obj=step.migration,
+                obj=tracked.migration,
                 id="syzygy_like.W001",
             )

@@ -15,13 +15,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.management.color import no_style
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
-from syzygy_like.management.migrate.run import connect
 from syzygy_like.planning.history import BrokenMigrationError, UnloadableError
 from syzygy_like.planning.messages import plans, settings
 from syzygy_like.rehearsal.formats import rendered
 from syzygy_like.rehearsal.messages import progress, starting_point
 from syzygy_like.rehearsal.migrate_runs import LostConnectionError
-from syzygy_like.rehearsal.rehearsal import Course
+from syzygy_like.rehearsal.rehearsal import Rehearsal
 from syzygy_like.rehearsal.report import Report
 from syzygy_like.rehearsal.starting_point import (
     Start,
@@ -30,6 +29,7 @@ from syzygy_like.rehearsal.starting_point import (
     from_names,
 )
 from syzygy_like.rehearsal.starting_point.applying import OpeningError
+from syzygy_like.safeguards.connections import connect
 
 INTERRUPTED = 130  # as the shell has it for Ctrl-C
 
@@ -130,7 +130,7 @@ class Rehearsing:
                 note for note in starting_point.notes(each) if note not in report.notes
             ]
         names = ("bridge", "skip_blocked")
-        course = Course(
+        course = Rehearsal(
             starts,
             self._migrate(),
             report,

@@ -15,10 +15,10 @@ from syzygy_like.planning.history import Key
 from syzygy_like.rehearsal.inspection import inspect
 from syzygy_like.rehearsal.inspection.changes import changes
 from syzygy_like.rehearsal.predictions import Predictions
-from syzygy_like.rehearsal.report import Moment, Version
+from syzygy_like.rehearsal.report import Phase, Version
 from syzygy_like.rehearsal.starting_point.applying import pending
-from syzygy_like.rehearsal.workload.runner import Failure
-from syzygy_like.rehearsal.workload.workload import Code, new_failures
+from syzygy_like.rehearsal.workload.runner import FailedAction
+from syzygy_like.rehearsal.workload.workload import Workload, new_failures
 
 # Both work in this order; each meets rows of the other.
 VERSIONS = (Version.OLD, Version.NEW)
@@ -29,8 +29,8 @@ class Found:
     """Something that a version could not do at a moment."""
 
     version: Version
-    moment: Moment
-    failure: Failure
+    phase: Phase
+    failure: FailedAction
 
     @property
     def trial(self) -> tuple[Version, str, str]:
@@ -38,7 +38,7 @@ class Found:
         return self.version, self.failure.model, self.failure.action
 
 
-class Site:
+class RehearsedDatabase:
     """
     A database at the start of a deploy, with the models of both versions.
 
@@ -65,14 +65,15 @@ class Site:
             Version.NEW: loader.project_state().apps,
         }
         self.codes = {
-            each: Code(self.apps[each], alias, progress=progress) for each in VERSIONS
+            each: Workload(self.apps[each], alias, progress=progress)
+            for each in VERSIONS
         }
         self.number = self.codes[Version.OLD].write(1, rows) if rows else 1
         self.start_schema = inspect(alias)
         self.end_schema: dict[str, Any] | None = None
-        self.usual: dict[Version, list[Failure]] = {}
+        self.baseline_failures: dict[Version, list[FailedAction]] = {}
         self.found: list[Found] = []
-        self.moments: list[tuple[Version, Moment]] = []
+        self.moments: list[tuple[Version, Phase]] = []
 
     def end_at(self, schema: dict[str, Any]) -> None:
         """
@@ -88,7 +89,9 @@ class Site:
         beside: set[str] = set()
         for _ in VERSIONS:  # what one refers to the other may have to delete
             for version, apps in self.apps.items():
-                code = Code(apps, self.alias, focus, surprises, beside, self.progress)
+                code = Workload(
+                    apps, self.alias, focus, surprises, beside, self.progress
+                )
                 beside |= code.near_tables
                 self.codes[version] = code
 
@@ -97,9 +100,9 @@ class Site:
         code = self.codes[version]
         failures = code.alone(self.number)
         self.number = code.write(self.number)
-        self.usual[version] = [*failures, *code.together(self.number)]
+        self.baseline_failures[version] = [*failures, *code.together(self.number)]
 
-    def meet(self, moment: Moment, versions: Sequence[Version] = VERSIONS) -> None:
+    def meet(self, phase: Phase, versions: Sequence[Version] = VERSIONS) -> None:
         """Let versions work on the database, each with rows of the other, too."""
         failures = {each: self.codes[each].alone(self.number) for each in versions}
         for each in versions:
@@ -107,9 +110,9 @@ class Site:
         for each in versions:
             failures[each] += self.codes[each].together(self.number)
         for version, several in failures.items():
-            self.moments.append((version, moment))
-            new = new_failures(several, self.usual.get(version, []))
-            self.found += [Found(version, moment, each) for each in new]
+            self.moments.append((version, phase))
+            new = new_failures(several, self.baseline_failures.get(version, []))
+            self.found += [Found(version, phase, each) for each in new]
 
     def path(self, key: Key | None) -> str:
         """Return the file of a pending migration, nothing if it has none."""

@@ -9,12 +9,12 @@ from django.apps.registry import Apps
 
 from syzygy_like.compatibility import Problem
 from syzygy_like.compatibility.wording import most_telling
-from syzygy_like.rehearsal.workload.runner import Failure
+from syzygy_like.rehearsal.workload.runner import FailedAction
 from syzygy_like.rehearsal.workload.workload import touched
 
 
 def predicted(
-    failure: Failure, problems: Iterable[Problem], apps: Apps
+    failure: FailedAction, problems: Iterable[Problem], apps: Apps
 ) -> Problem | None:
     """
     Return the problem that had predicted a failure, None if none had.

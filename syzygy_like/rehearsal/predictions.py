@@ -21,10 +21,10 @@ from syzygy_like.planning.database import Database
 from syzygy_like.planning.explanation import Explanation
 from syzygy_like.planning.history import History, Key
 from syzygy_like.planning.resolver import Resolution, advance, explicit, fold, infer
-from syzygy_like.rehearsal.report import Moment, Version
+from syzygy_like.rehearsal.report import Phase, Version
 from syzygy_like.schema import Builder, Schema, Table
-from syzygy_like.schema.effects import Step
-from syzygy_like.schema.tracking import World
+from syzygy_like.schema.effects import TrackedMigration
+from syzygy_like.schema.tracking import SchemaPair
 from syzygy_like.stages import StageSource
 
 
@@ -41,7 +41,7 @@ class Predictions:
         self.history = self._history()
         self.applied = self.history.applied
         tracker = self.history.at(self.applied)
-        self.start = tracker.world
+        self.start = tracker.schemas
         self.steps = self.history.forwards(tracker, pending)
         self._built: Schema | None = None
 
@@ -50,19 +50,19 @@ class Predictions:
         return History(loader, Database(self.alias))
 
     @functools.cached_property
-    def worlds(self) -> list[World]:
+    def worlds(self) -> list[SchemaPair]:
         """The world at the start, and after each migration."""
         return [*itertools.accumulate(self.steps, advance, initial=self.start)]
 
     @property
-    def end(self) -> World:
+    def end(self) -> SchemaPair:
         """The world when all is applied."""
         return self.worlds[-1]
 
     @property
     def tables(self) -> frozenset[str]:
         """The names of the tables that the migrations change."""
-        return frozenset().union(*(step.tables for step in self.steps))
+        return frozenset().union(*(tracked.tables for tracked in self.steps))
 
     @property
     def idle(self) -> set[Key]:
@@ -78,17 +78,17 @@ class Predictions:
         else:
             # A squash may have taken their place in the graph.
             there = MigrationRecorder(connections[self.alias]).applied_migrations()
-            done = [step.database for step in self.steps if step.key in there]
+            done = [tracked.database for tracked in self.steps if tracked.key in there]
             self._built = fold(done, self.start.database)
 
-    def problems(self, version: Version, moment: Moment) -> list[Problem]:
+    def problems(self, version: Version, phase: Phase) -> list[Problem]:
         """Return what a version cannot do at a moment, but for what it never could."""
         code, own = self.start.code, self.start.database
         if version is Version.NEW:
             code, own = self.end.code, self.end.database
         code, own, database, before = (
             Schema({**self._unmigrated, **each.tables})
-            for each in (code, own, self._database(moment), self.start.database)
+            for each in (code, own, self._database(phase), self.start.database)
         )
         known = set(incompatibilities(code, own))
         found = incompatibilities(code, database, before=before)
@@ -105,10 +105,10 @@ class Predictions:
             name: each for key in keys for name, each in builder.tables(key).items()
         }
 
-    def _database(self, moment: Moment) -> Schema:
-        if moment is Moment.WINDOW and self._built is not None:
+    def _database(self, phase: Phase) -> Schema:
+        if phase is Phase.WINDOW and self._built is not None:
             return self._built
-        if moment is Moment.REVERTED:
+        if phase is Phase.REVERTED:
             return self.start.database
         return self.end.database
 
@@ -122,31 +122,33 @@ class Predictions:
             )
             for each in self.worlds
         ]
-        for step, before, after in zip(self.steps, there, there[1:], strict=False):
+        for tracked, before, after in zip(self.steps, there, there[1:], strict=False):
             if before != after:
-                return step.key
+                return tracked.key
         return None
 
     def inferred(self, key: Key) -> Resolution | None:
         """Return the stage that a migration has by what it does, if it is pending."""
-        step = self.step(key)
-        return infer(step, self.worlds[self.steps.index(step)]) if step else None
+        tracked = self.tracked(key)
+        return (
+            infer(tracked, self.worlds[self.steps.index(tracked)]) if tracked else None
+        )
 
     def set_by(self, key: Key) -> StageSource | None:
         """Return where the stage of a pending migration was set by hand, if it was."""
-        step = self.step(key)
-        found = explicit(step, policy.current()) if step else None
+        tracked = self.tracked(key)
+        found = explicit(tracked, policy.current()) if tracked else None
         return found.source if found else None
 
-    def step(self, key: Key) -> Step | None:
+    def tracked(self, key: Key) -> TrackedMigration | None:
         """Return what a pending migration does."""
-        return next((step for step in self.steps if step.key == key), None)
+        return next((tracked for tracked in self.steps if tracked.key == key), None)
 
     def explain(self, key: Key) -> Explanation | None:
         """Explain why a pending migration fits no stage, if it is pending."""
-        step = self.step(key)
-        if step is None:
+        tracked = self.tracked(key)
+        if tracked is None:
             return None
-        earlier = [each.key for each in self.steps[: self.steps.index(step)]]
+        earlier = [each.key for each in self.steps[: self.steps.index(tracked)]]
         tracker = self.history.at([*self.applied, *earlier])
-        return self.history.explain(tracker, step.migration)
+        return self.history.explain(tracker, tracked.migration)

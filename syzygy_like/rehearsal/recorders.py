@@ -7,7 +7,7 @@ import dataclasses
 from django.db.migrations import Migration
 
 from syzygy_like.executor.status import statuses
-from syzygy_like.rehearsal.database import Site
+from syzygy_like.rehearsal.database import RehearsedDatabase
 from syzygy_like.rehearsal.lock_trace import Observer
 from syzygy_like.rehearsal.report import Planned, Report
 
@@ -15,7 +15,7 @@ from syzygy_like.rehearsal.report import Planned, Report
 class Noted:
     """Writes down which migration is carried out in which stage."""
 
-    def __init__(self, site: Site, report: Report):
+    def __init__(self, site: RehearsedDatabase, report: Report):
         self.site = site
         self.report = report
 
@@ -31,7 +31,7 @@ class Noted:
         """Go on."""
 
 
-def planned(site: Site) -> list[Planned]:
+def planned(site: RehearsedDatabase) -> list[Planned]:
     """Return the pending migrations of a plan that is not carried out."""
     found = statuses(site.loader, site.alias)
     keys = [(each.app_label, each.name) for each in site.plan]

@@ -10,15 +10,15 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import DataError, IntegrityError
 
-from syzygy_like.rehearsal.database import Site
-from syzygy_like.rehearsal.diagnosis import NAMES, Judge
+from syzygy_like.rehearsal.database import RehearsedDatabase
+from syzygy_like.rehearsal.diagnosis import NAMES, Diagnosis
 from syzygy_like.rehearsal.inspection import difference, inspect
 from syzygy_like.rehearsal.lock_trace import Observer
 from syzygy_like.rehearsal.lock_trace.verdict import BULK
 from syzygy_like.rehearsal.messages import progress as say
 from syzygy_like.rehearsal.migrate_runs import Migrator, RunFailedError
 from syzygy_like.rehearsal.recorders import Noted, Observed, planned
-from syzygy_like.rehearsal.report import Moment, Report, Step, Trouble, Version
+from syzygy_like.rehearsal.report import DeployProblem, Phase, Report, Step, Version
 from syzygy_like.rehearsal.scratch import CannotCopyError, Scratch
 from syzygy_like.rehearsal.scratch.unreachable import forget, raise_refusal
 from syzygy_like.rehearsal.starting_point import Start
@@ -27,7 +27,7 @@ from syzygy_like.rehearsal.starting_point.applying import open_at
 START = "start"
 
 
-class Course:
+class Rehearsal:
     """
     Rehearses a deploy on some databases at once, each from its own start.
 
@@ -58,7 +58,7 @@ class Course:
         self.tell = tell
         self.progress = progress
         self.options = options
-        self.sites: list[Site] = []
+        self.sites: list[RehearsedDatabase] = []
         self.has_copies = True
 
     def run(self) -> None:
@@ -93,7 +93,7 @@ class Course:
         with self._step(say.JUDGING):
             for site in self.sites:
                 at_start = self._at_start if self.has_copies else None
-                judge = Judge(site, self._migrator(site), at_start)
+                judge = Diagnosis(site, self._migrator(site), at_start)
                 judge.report(self.report)
 
     def _open(self) -> None:
@@ -111,8 +111,8 @@ class Course:
             self.has_copies = False
             self.report.notes.append(say.no_copies(error.alias, error.error_text))
 
-    def _site(self, alias: str) -> Site:
-        return Site(alias, self.rows, self.everything, self.progress)
+    def _site(self, alias: str) -> RehearsedDatabase:
+        return RehearsedDatabase(alias, self.rows, self.everything, self.progress)
 
     def _at_start(self) -> contextlib.AbstractContextManager[Any]:
         """Work on copies of the databases as they were at the start."""
@@ -131,7 +131,7 @@ class Course:
             for site in self.sites:
                 site.learn(Version.OLD)
 
-    def _straight(self, site: Site) -> None:
+    def _straight(self, site: RehearsedDatabase) -> None:
         try:
             self._migrator(site).plain()
         except RunFailedError as error:
@@ -146,7 +146,7 @@ class Course:
             done = [self._carry_out(site, "pre_deploy") for site in self.sites]
         return all(done)
 
-    def _carry_out(self, site: Site, name: str) -> bool:
+    def _carry_out(self, site: RehearsedDatabase, name: str) -> bool:
         noted = Noted(site, self.report)
         with Observer(site.alias, min(BULK, max(self.rows - 1, 0))) as observer:
             migrator = self._migrator(site).watched_by(noted, Observed(observer))
@@ -166,31 +166,31 @@ class Course:
         with self._step(say.WINDOW):
             for site in self.sites:
                 site.predictions.note_window()
-                site.meet(Moment.WINDOW)
+                site.meet(Phase.WINDOW)
 
-    def _post_deploy(self) -> list[Site]:
+    def _post_deploy(self) -> list[RehearsedDatabase]:
         """Return the databases on which the deploy came to its end."""
         with self._step(say.POST_DEPLOY):
             done = [site for site in self.sites if self._carry_out(site, "post_deploy")]
         with self._step(say.AFTER):
             for site in done:
                 self._compare(site, "schema", site.end_schema)
-                site.meet(Moment.AFTER, [Version.NEW])
+                site.meet(Phase.AFTER, [Version.NEW])
         return done
 
-    def _compare(self, site: Site, kind: str, wanted: Any) -> None:
+    def _compare(self, site: RehearsedDatabase, kind: str, wanted: Any) -> None:
         if wanted is None:
             return
         found = difference(inspect(site.alias), wanted, *say.SIDES[kind])
         if found:
-            self.report.troubles.append(Trouble(site.alias, kind, found))
+            self.report.troubles.append(DeployProblem(site.alias, kind, found))
 
-    def _revert(self, sites: Sequence[Site]) -> None:
+    def _revert(self, sites: Sequence[RehearsedDatabase]) -> None:
         with self._step(say.REVERT):
             for site in sites:
                 self._unapply(site)
 
-    def _unapply(self, site: Site) -> None:
+    def _unapply(self, site: RehearsedDatabase) -> None:
         if found := site.irreversible():
             self.report.notes.append(say.irreversible(*found))
             return
@@ -205,7 +205,7 @@ class Course:
                 self._trouble(site, "not reverted", error)
             return
         self._compare(site, "not reverted", site.start_schema)
-        site.meet(Moment.REVERTED, [Version.OLD])
+        site.meet(Phase.REVERTED, [Version.OLD])
 
     def _contrast(self) -> None:
         """Show what a plain migrate would do to the code now serving."""
@@ -218,27 +218,29 @@ class Course:
                 except RunFailedError as error:
                     self.report.notes.append(say.no_contrast(error.text))
                 else:
-                    site.meet(Moment.STRAIGHT, [Version.OLD])
+                    site.meet(Phase.STRAIGHT, [Version.OLD])
 
     def _note_usual(self) -> None:
         """Name what is left out, for a code cannot do it on its own database."""
         for site in self.sites:
-            for version, failures in site.usual.items():
+            for version, failures in site.baseline_failures.items():
                 if failures:
-                    note = say.usual(NAMES[version], site.alias, failures)
+                    note = say.baseline_failures(NAMES[version], site.alias, failures)
                     self.report.notes.append(note)
 
-    def _migrator(self, site: Site) -> Migrator:
+    def _migrator(self, site: RehearsedDatabase) -> Migrator:
         return Migrator(self.command_class, site.alias, **self.options)
 
-    def _trouble(self, site: Site, kind: str, error: RunFailedError) -> None:
+    def _trouble(
+        self, site: RehearsedDatabase, kind: str, error: RunFailedError
+    ) -> None:
         name = ".".join(error.migration or ())
         known = {
             (each.database, each.kind, each.migration) for each in self.report.troubles
         }
         if (site.alias, kind, name) not in known:  # a plain migrate fails as well
             path = site.path(error.migration)
-            trouble = Trouble(site.alias, kind, error.text, name, path)
+            trouble = DeployProblem(site.alias, kind, error.text, name, path)
             self.report.troubles.append(trouble)
 
     @contextlib.contextmanager

@@ -8,9 +8,9 @@ from django.db import transaction
 from django.db.migrations import Migration
 
 from syzygy_like.rehearsal.migrate_runs import Key, Migrator, RunFailedError
-from syzygy_like.rehearsal.report import Moment, Version
-from syzygy_like.rehearsal.workload.runner import Failure
-from syzygy_like.rehearsal.workload.workload import Code
+from syzygy_like.rehearsal.report import Phase, Version
+from syzygy_like.rehearsal.workload.runner import FailedAction
+from syzygy_like.rehearsal.workload.workload import Workload
 
 # What is tried, and by whom: version, label of the model, action.
 Trial = tuple[Version, str, str]
@@ -26,7 +26,7 @@ class Replay:
 
     def __init__(
         self,
-        codes: Mapping[Version, Code],
+        codes: Mapping[Version, Workload],
         trials: Collection[Trial],
         idle: Collection[Key],
         number: int,
@@ -36,7 +36,7 @@ class Replay:
         self.idle = idle
         self.number = number
         self.keys: list[Key | None] = [None]
-        self.failing: list[dict[Trial, Failure]] = []
+        self.failing: list[dict[Trial, FailedAction]] = []
         self.window = 0
 
     def run(self, migrator: Migrator, staged: bool) -> None:
@@ -62,8 +62,8 @@ class Replay:
         self.keys.append(key)
         self.failing.append(self.failing[-1] if key in self.idle else self._look())
 
-    def _look(self) -> dict[Trial, Failure]:
-        found: dict[Trial, Failure] = {}
+    def _look(self) -> dict[Trial, FailedAction]:
+        found: dict[Trial, FailedAction] = {}
         for version, code in self.codes.items():
             only = {trial[1:] for trial in self.trials if trial[0] is version}
             if only:
@@ -72,7 +72,9 @@ class Replay:
                     found.setdefault((version, each.model, each.action), each)
         return found
 
-    def _together(self, code: Code, only: Collection[tuple[str, str]]) -> list[Failure]:
+    def _together(
+        self, code: Workload, only: Collection[tuple[str, str]]
+    ) -> list[FailedAction]:
         # With rows of both, which are not to be there for the next migration.
         with transaction.atomic(using=code.alias):
             number = self.number
@@ -82,13 +84,15 @@ class Replay:
             transaction.set_rollback(True, using=code.alias)
         return failures
 
-    def cause(self, trial: Trial, moment: Moment) -> tuple[Key | None, Failure | None]:
+    def cause(
+        self, trial: Trial, phase: Phase
+    ) -> tuple[Key | None, FailedAction | None]:
         """
         Return the migration that is to blame, and how it failed by then.
 
         None for what cannot be told.
         """
-        at = self.window if moment is Moment.WINDOW else len(self.failing) - 1
+        at = self.window if phase is Phase.WINDOW else len(self.failing) - 1
         fails = [trial in each for each in self.failing]
         begins = _last_change(fails[: at + 1])
         if begins is not None:

@@ -13,7 +13,7 @@ class Version(enum.Enum):
     NEW = "new"
 
 
-class Moment(enum.Enum):
+class Phase(enum.Enum):
     """When something was tried."""
 
     WINDOW = "window"  # after --pre-deploy, while both codes run
@@ -47,7 +47,7 @@ class Reason:
 
 
 @dataclasses.dataclass(frozen=True)
-class Mishap:
+class Failure:
     """
     Something that a code could not do.
 
@@ -59,7 +59,7 @@ class Mishap:
 
     database: str
     version: Version
-    moment: Moment
+    phase: Phase
     model: str
     action: str
     error: str
@@ -77,7 +77,7 @@ class Mishap:
         What a plain migrate would do does not, nor what was known as a hazard.
         """
         known = self.reason is not None and self.reason.hazard
-        return self.moment is not Moment.STRAIGHT and not known
+        return self.phase is not Phase.STRAIGHT and not known
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Unconfirmed:
 
     database: str
     version: Version
-    moment: Moment
+    phase: Phase
     reason: Reason
 
 
@@ -127,7 +127,7 @@ class Traffic:
 
 @dataclasses.dataclass(frozen=True)
 class Planned:
-    """A pending migration and what becomes of it ("pre-deploy, first half")."""
+    """A pending migration and what becomes of it ("pre-deploy, expand")."""
 
     database: str
     migration: str
@@ -144,7 +144,7 @@ class Step:
 
 
 @dataclasses.dataclass(frozen=True)
-class Trouble:
+class DeployProblem:
     """
     Something that is wrong with the deployment as a whole.
 
@@ -170,22 +170,22 @@ class Report:
 
     start: str
     planned: list[Planned] = dataclasses.field(default_factory=list)
-    troubles: list[Trouble] = dataclasses.field(default_factory=list)
-    mishaps: list[Mishap] = dataclasses.field(default_factory=list)
+    troubles: list[DeployProblem] = dataclasses.field(default_factory=list)
+    failures: list[Failure] = dataclasses.field(default_factory=list)
     unconfirmed: list[Unconfirmed] = dataclasses.field(default_factory=list)
     traffic: list[Traffic] = dataclasses.field(default_factory=list)
     steps: list[Step] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
 
     @property
-    def disagreements(self) -> list[Mishap]:
+    def disagreements(self) -> list[Failure]:
         """What failed though nothing had predicted it."""
-        return [each for each in self.mishaps if each.reason is None]
+        return [each for each in self.failures if each.reason is None]
 
     @property
     def exit_code(self) -> int:
         """0: nothing fails; 1: something does; 3: something that was not predicted."""
         if self.disagreements:
             return 3
-        counts = any(each.counts for each in self.mishaps)
+        counts = any(each.counts for each in self.failures)
         return 1 if counts or self.troubles else 0

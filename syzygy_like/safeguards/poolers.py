@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from syzygy_like.safeguards.locking.server import ask, own_connection
+from syzygy_like.safeguards.connections import ask, own_connection
 
 # Who is asked in turn: the connection (0) or another one (1). Both come twice in a row,
 # too, lest a pooler that goes round its sessions gives each the same one each time.

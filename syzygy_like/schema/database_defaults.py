@@ -89,7 +89,7 @@ class Clock:
 
 
 @dataclasses.dataclass(frozen=True)
-class Omission:
+class DatabaseDefaults:
     """
     What the databases of a project can fill in.
 

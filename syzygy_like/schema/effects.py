@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from django.db.migrations import Migration, RunPython, RunSQL, SeparateDatabaseAndState
 from django.db.migrations.operations.base import Operation
 
-from syzygy_like.expand_contract.bridge import Omission
 from syzygy_like.schema import Patch, Schema, join
+from syzygy_like.schema.database_defaults import DatabaseDefaults
 from syzygy_like.schema.tracking import Tracker
 
 SQLReader = Callable[[RunSQL, Schema], "Patch | None"]
@@ -41,7 +41,7 @@ class Effect:
 
 
 @dataclasses.dataclass(frozen=True)
-class Step:
+class TrackedMigration:
     """A migration and what its operations do, in order."""
 
     migration: Migration
@@ -78,7 +78,7 @@ class Step:
         """Whether any operation may change rows as its author likes."""
         return any(effect.writes for effect in self.effects)
 
-    def reversed(self) -> Step:
+    def reversed(self) -> TrackedMigration:
         """Return the step that undoes this one."""
         effects = tuple(
             dataclasses.replace(
@@ -86,9 +86,9 @@ class Step:
             )
             for effect in reversed(self.effects)
         )
-        return Step(self.migration, effects, backwards=not self.backwards)
+        return TrackedMigration(self.migration, effects, backwards=not self.backwards)
 
-    def only(self, effects: Iterable[Effect]) -> Step:
+    def only(self, effects: Iterable[Effect]) -> TrackedMigration:
         """Return the same migration with some of its effects."""
         return dataclasses.replace(self, effects=tuple(effects))
 
@@ -99,26 +99,28 @@ class Reader:
     Reads what operations do.
 
     ``read_sql`` returns what SQL does to a schema, None if it cannot tell;
-    ``permits`` whether a router lets an operation of an app run at all; ``omission``
-    what the database can fill in.
+    ``permits`` whether a router lets an operation of an app run at all;
+    ``database_defaults`` what the database can fill in.
     """
 
     read_sql: SQLReader = lambda operation, schema: None
     permits: Permission = lambda app_label, operation: True
-    omission: Omission = dataclasses.field(default_factory=Omission)
+    database_defaults: DatabaseDefaults = dataclasses.field(
+        default_factory=DatabaseDefaults
+    )
 
-    def step(self, tracker: Tracker, migration: Migration) -> Step:
+    def read(self, tracker: Tracker, migration: Migration) -> TrackedMigration:
         """Apply a migration to a tracked state and return what it does."""
         effects = [
             self.effect(tracker, migration.app_label, operation)
             for operation in migration.operations
         ]
-        return Step(migration, tuple(effects))
+        return TrackedMigration(migration, tuple(effects))
 
-    def undone(self, step: Step, database: Schema) -> Step:
+    def undone(self, tracked: TrackedMigration, database: Schema) -> TrackedMigration:
         """Return the step that undoes another one, which left a database like this."""
         effects = []
-        for effect in step.reversed().effects:
+        for effect in tracked.reversed().effects:
             operation = effect.operation
             if isinstance(operation, RunSQL):
                 back = RunSQL(operation.reverse_sql or RunSQL.noop)
@@ -130,7 +132,7 @@ class Reader:
                 )
             database = effect.database.apply(database)
             effects.append(effect)
-        return Step(step.migration, tuple(effects), backwards=True)
+        return TrackedMigration(tracked.migration, tuple(effects), backwards=True)
 
     def effect(self, tracker: Tracker, app_label: str, operation: Operation) -> Effect:
         """Apply an operation to a tracked state and return what it does."""
@@ -184,5 +186,5 @@ class Reader:
     ) -> tuple[Patch, bool]:
         if not self.permits(app_label, operation):
             return Patch(), False
-        patch = self.read_sql(operation, tracker.world.database)
+        patch = self.read_sql(operation, tracker.schemas.database)
         return (Patch(), True) if patch is None else (patch, False)

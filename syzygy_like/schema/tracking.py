@@ -80,7 +80,7 @@ class TrackedState(ProjectState):
 
 
 @dataclasses.dataclass(frozen=True)
-class World:
+class SchemaPair:
     """What code expects of a database, and what that database has."""
 
     code: Schema
@@ -119,16 +119,16 @@ class Tracker:
         copy._tables = dict(self._tables)
         copy._dependents.update({k: set(v) for k, v in self._dependents.items()})
         copy._owners.update({k: list(v) for k, v in self._owners.items()})
-        copy._code, copy._database = dict(self._code), self.world.database
+        copy._code, copy._database = dict(self._code), self.schemas.database
         return copy
 
     @property
-    def world(self) -> World:
+    def schemas(self) -> SchemaPair:
         """The code's tables as of the last refresh, and the database's."""
         for patch in self._patches:
             self._database = patch.apply(self._database)
         self._patches.clear()
-        return World(Schema(dict(self._code)), self._database)
+        return SchemaPair(Schema(dict(self._code)), self._database)
 
     def tables_of(self, keys: Collection[ModelKey]) -> Iterator[str]:
         """Yield the names of the tables that some models have."""

@@ -95,8 +95,8 @@ def failures(result: Result, moment: str, version: str) -> int:
     )
 
 
-def actions(mishaps: Any) -> int:
-    return sum(1 + len(each["others"]) for each in mishaps)
+def actions(failures: Any) -> int:
+    return sum(1 + len(each["others"]) for each in failures)
 
 
 def troubles(result: Result, kind: str) -> list[str]:

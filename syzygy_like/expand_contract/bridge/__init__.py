@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from django.db.migrations.state import ProjectState
 
 from syzygy_like.compatibility import Problem, avoidable, incompatibilities
-from syzygy_like.expand_contract.bridge.locations import Atlas, Place
-from syzygy_like.expand_contract.bridge.merging import Draft, Part
+from syzygy_like.expand_contract.bridge.locations import Place, TableIndex
+from syzygy_like.expand_contract.bridge.merging import Part, StateMerge
 from syzygy_like.expand_contract.bridge.refusals import obstacles
-from syzygy_like.expand_contract.bridge.relaxing import FieldKey, Loosener, OneOffs
+from syzygy_like.expand_contract.bridge.relaxing import FieldKey, OneOffs, Relaxer
 from syzygy_like.schema import ColumnCache, Presence, Schema, Table, everywhere
-from syzygy_like.schema.database_defaults import Omission
+from syzygy_like.schema.database_defaults import DatabaseDefaults
 
 Tables = Mapping[str, Table]
 
@@ -22,10 +22,9 @@ __all__ = [
     "Codes",
     "FieldKey",
     "NoBridgeError",
-    "Omission",
     "OneOffs",
     "bridge",
-    "misfits",
+    "mutual_problems",
 ]
 
 
@@ -63,7 +62,7 @@ class Bridge:
 def bridge(
     old: ProjectState,
     new: ProjectState,
-    omission: Omission | None = None,
+    database_defaults: DatabaseDefaults | None = None,
     one_offs: OneOffs | None = None,
     presence: Presence = everywhere,
     copied: Collection[FieldKey] = (),
@@ -78,8 +77,10 @@ def bridge(
     field. ``codes`` are the codes that have to run there if they are others than those
     of the two states. Neither state is changed. Raises NoBridgeError.
     """
-    draft = Draft(old, new)
-    loosener = Loosener(draft, omission or Omission(), one_offs or {}, copied)
+    draft = StateMerge(old, new)
+    loosener = Relaxer(
+        draft, database_defaults or DatabaseDefaults(), one_offs or {}, copied
+    )
     return _Builder(draft, loosener, presence, codes).build()
 
 
@@ -99,22 +100,22 @@ class Codes:
 class _Builder:
     def __init__(
         self,
-        draft: Draft,
-        loosener: Loosener,
+        draft: StateMerge,
+        loosener: Relaxer,
         presence: Presence,
         codes: Codes | None = None,
     ):
         self.draft = draft
         self.loosener = loosener
         self.presence = presence
-        self.unsigned = loosener.omission.unsigned
+        self.unsigned = loosener.database_defaults.unsigned
         self.columns: ColumnCache = {}
         self.sides = {True: self._atlas(draft.old), False: self._atlas(draft.new)}
         old, new = (Schema(side.tables) for side in self.sides.values())
         self.codes = codes or Codes((old,), new)
 
-    def _atlas(self, state: ProjectState) -> Atlas:
-        return Atlas(state, self.presence, self.unsigned, self.columns)
+    def _atlas(self, state: ProjectState) -> TableIndex:
+        return TableIndex(state, self.presence, self.unsigned, self.columns)
 
     def build(self) -> Bridge:
         """Take back what one of the codes cannot bear, until nothing is left."""
@@ -128,7 +129,7 @@ class _Builder:
                 return Bridge(state, self.draft.mixed)
             self._take_back(between, problems)
 
-    def _problems(self, between: Atlas) -> Iterator[tuple[bool, Problem]]:
+    def _problems(self, between: TableIndex) -> Iterator[tuple[bool, Problem]]:
         codes = self.codes
         for old, each in _misfits(codes.old, codes.new, between.tables):
             if each in codes.tolerated:
@@ -136,28 +137,30 @@ class _Builder:
             if avoidable([each]) or self._is_copied(between, old, each):
                 yield old, each
 
-    def _is_copied(self, between: Atlas, old: bool, problem: Problem) -> bool:
+    def _is_copied(self, between: TableIndex, old: bool, problem: Problem) -> bool:
         """Tell of what protects whether it gets values that may refer to nothing."""
         if problem.rule != "protected-delete":
             return False
         place = self._place(between, old, problem)
         return (*place.key, place.field) in self.loosener.copied
 
-    def _take_back(self, between: Atlas, problems: list[tuple[bool, Problem]]) -> None:
+    def _take_back(
+        self, between: TableIndex, problems: list[tuple[bool, Problem]]
+    ) -> None:
         """Take back a little of each part that is in the way."""
         changed: set[Part] = set()
         for old, problem in problems:
             place = self._place(between, old, problem)
             field = (*place.key, place.field)
-            part = (*field, place.constraint)
-            around: list[Part] = [place.key[:1], place.key, field, part]
+            new_migration = (*field, place.constraint)
+            around: list[Part] = [place.key[:1], place.key, field, new_migration]
             if not changed.isdisjoint(around):
                 continue  # which may have mended this too
-            changed.add(self.draft.whole(place) or part)
+            changed.add(self.draft.whole(place) or new_migration)
             if not self._give_way(between, place, problem):
                 raise NoBridgeError(place, problem, old)
 
-    def _place(self, between: Atlas, old: bool, problem: Problem) -> Place:
+    def _place(self, between: TableIndex, old: bool, problem: Problem) -> Place:
         detail = "" if problem.column else problem.detail
         atlases = (between, self.sides[old])
         found = [
@@ -167,11 +170,11 @@ class _Builder:
         # One of the two has the table, but where it is lacking not the column.
         return next((place for place in places if place.field), places[0])
 
-    def _give_way(self, between: Atlas, place: Place, problem: Problem) -> bool:
+    def _give_way(self, between: TableIndex, place: Place, problem: Problem) -> bool:
         """Take another version of what breaks a rule; tell whether there was one."""
         whole = self.draft.whole(place)
         if whole is not None:
-            self.draft.concede(whole)
+            self.draft.fall_back(whole)
             return True
         if place.constraint:
             return self.draft.drop(place.key, place.constraint)
@@ -186,7 +189,9 @@ class _Builder:
         return True
 
 
-def misfits(olds: Sequence[Schema], new: Schema, database: Tables) -> Iterator[Problem]:
+def mutual_problems(
+    olds: Sequence[Schema], new: Schema, database: Tables
+) -> Iterator[Problem]:
     """Yield what codes cannot do on a database between them, and hazards."""
     return (problem for _, problem in _misfits(olds, new, database))
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models.fields import NOT_PROVIDED
 
-from syzygy_like.schema.database_defaults import Omission
+from syzygy_like.schema.database_defaults import DatabaseDefaults
 from syzygy_like.schema.deletion import Fate
 from syzygy_like.schema.names import is_parent_link
 from syzygy_like.schema.types import INTEGERS, ColumnType, Field, column_type
@@ -29,7 +29,9 @@ def nullable(field: Field) -> Any:
     return rebuilt(field, null=True, default=NOT_PROVIDED)
 
 
-def omittable(field: Field, omission: Omission, one_off: Any, unique: bool) -> Any:
+def omittable(
+    field: Field, database_defaults: DatabaseDefaults, one_off: Any, unique: bool
+) -> Any:
     """
     Return a field whose column INSERT may leave out, None if there is none.
 
@@ -39,7 +41,7 @@ def omittable(field: Field, omission: Omission, one_off: Any, unique: bool) -> A
     if field.primary_key or field.generated:
         return None
     unique = unique or field.unique
-    db_default = omission.default(field, one_off, unique)
+    db_default = database_defaults.default(field, one_off, unique)
     if db_default is NOT_PROVIDED:
         return nullable(field)
     changes = {"default": NOT_PROVIDED} if callable(field.default) else {}

@@ -19,7 +19,7 @@ class Place:
     constraint: str = ""
 
 
-class Atlas:
+class TableIndex:
     """The tables of a state, each with the model that it belongs to."""
 
     def __init__(

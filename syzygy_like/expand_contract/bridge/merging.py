@@ -28,7 +28,7 @@ class Side(enum.Enum):
     BOTH = enum.auto()
 
 
-class Draft:
+class StateMerge:
     """
     A state of which each part is the new one, the old one, or made of both.
 
@@ -54,10 +54,10 @@ class Draft:
             (each for each in parts if self._sides[each] is not Side.BOTH), None
         )
 
-    def concede(self, part: Part) -> None:
+    def fall_back(self, new_migration: Part) -> None:
         """Take the old version of a part; if that is taken, make it of both."""
-        was_new = self._sides[part] is Side.NEW
-        self._sides[part] = Side.OLD if was_new else Side.BOTH
+        was_new = self._sides[new_migration] is Side.NEW
+        self._sides[new_migration] = Side.OLD if was_new else Side.BOTH
 
     def edit(self, key: ModelKey, name: str, field: Field) -> None:
         """Take another variant of a field."""
@@ -75,9 +75,9 @@ class Draft:
     def mixed(self) -> frozenset[str]:
         """The labels of the apps that are neither the old nor the new one."""
         return frozenset(
-            part[0]
-            for part, side in self._sides.items()
-            if len(part) == 1 and side is Side.BOTH
+            new_migration[0]
+            for new_migration, side in self._sides.items()
+            if len(new_migration) == 1 and side is Side.BOTH
         )
 
     def versions(self, key: ModelKey, name: str) -> tuple[Field | None, Field | None]:

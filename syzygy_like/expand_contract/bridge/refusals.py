@@ -8,7 +8,7 @@ from typing import Any
 from django.db import models
 from django.db.migrations.state import ModelState
 
-from syzygy_like.expand_contract.bridge.locations import Atlas, Place
+from syzygy_like.expand_contract.bridge.locations import Place, TableIndex
 from syzygy_like.schema import ModelKey
 from syzygy_like.schema.expressions import freeze
 from syzygy_like.schema.names import column_name, parents
@@ -18,7 +18,7 @@ from syzygy_like.schema.types import Field
 Obstacle = tuple[Place, str]
 
 
-def obstacles(old: Atlas, new: Atlas) -> Iterator[Obstacle]:
+def obstacles(old: TableIndex, new: TableIndex) -> Iterator[Obstacle]:
     """Yield what stands in the way from one state to the other."""
     yield from _tables(old, new)
     yield from _inherited(old, new)
@@ -29,7 +29,7 @@ def obstacles(old: Atlas, new: Atlas) -> Iterator[Obstacle]:
             yield from _fields(key, before, model)
 
 
-def _tables(old: Atlas, new: Atlas) -> Iterator[Obstacle]:
+def _tables(old: TableIndex, new: TableIndex) -> Iterator[Obstacle]:
     for name, table in new.tables.items():
         known = old.tables.get(name)
         if known is None or known.external or table.external:
@@ -49,7 +49,7 @@ def _columns(key: ModelKey, old: ModelState, new: ModelState) -> Iterator[Obstac
             yield Place(key, name), column
 
 
-def _inherited(old: Atlas, new: Atlas) -> Iterator[Obstacle]:
+def _inherited(old: TableIndex, new: TableIndex) -> Iterator[Obstacle]:
     """Yield the fields that move between a model and one that it inherits from."""
     for key, model in new.state.models.items():
         for parent in parents(model):
@@ -58,7 +58,7 @@ def _inherited(old: Atlas, new: Atlas) -> Iterator[Obstacle]:
                 yield Place(key, name), ""
 
 
-def _names(key: ModelKey, *atlases: Atlas) -> set[str]:
+def _names(key: ModelKey, *atlases: TableIndex) -> set[str]:
     found = (atlas.state.models.get(key) for atlas in atlases)
     return {name for model in found if model for name in model.fields}
 

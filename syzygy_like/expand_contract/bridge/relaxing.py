@@ -21,9 +21,9 @@ from syzygy_like.expand_contract.bridge.fields import (
     widened,
 )
 from syzygy_like.expand_contract.bridge.locations import Place
-from syzygy_like.expand_contract.bridge.merging import Draft
+from syzygy_like.expand_contract.bridge.merging import StateMerge
 from syzygy_like.schema import ModelKey
-from syzygy_like.schema.database_defaults import Omission
+from syzygy_like.schema.database_defaults import DatabaseDefaults
 from syzygy_like.schema.deletion import Fate, fate
 from syzygy_like.schema.expressions import Columns, freeze
 from syzygy_like.schema.types import Field
@@ -32,28 +32,28 @@ FieldKey = tuple[str, str, str]
 OneOffs = dict[FieldKey, Any]
 
 
-class Loosener:
+class Relaxer:
     """Knows for each rule how to change a field that breaks it."""
 
     def __init__(
         self,
-        draft: Draft,
-        omission: Omission,
+        draft: StateMerge,
+        database_defaults: DatabaseDefaults,
         one_offs: OneOffs,
         copied: Collection[FieldKey] = (),
     ):
         self.draft = draft
-        self.omission = omission
+        self.database_defaults = database_defaults
         self.one_offs = one_offs
         self.copied = copied
 
     def field(self, rule: str, place: Place, field: Field, model: ModelState) -> Any:
         """Return a field that keeps a rule, None if there is none."""
-        loosen = _BY_RULE.get(rule)
-        if loosen is None or field.generated:
+        expand = _BY_RULE.get(rule)
+        if expand is None or field.generated:
             return None
         try:
-            return loosen(self, place, field, model)
+            return expand(self, place, field, model)
         except (TypeError, ValueError):  # a class of its own, which takes no such thing
             return None
 
@@ -65,7 +65,7 @@ class Loosener:
         if place.field == "_order":
             one_off = 0  # as AlterOrderWithRespectTo has it
         unique = is_in_unique(model, place.field)
-        return omittable(field, self.omission, one_off, unique)
+        return omittable(field, self.database_defaults, one_off, unique)
 
     def nullable(self, place: Place, field: Field, model: ModelState) -> Any:
         return nullable(field)
@@ -99,7 +99,10 @@ class Loosener:
         """
         old, _ = self.draft.versions(place.key, place.field)
         # What is copied may refer to what is gone already.
-        if not self.omission.disposes or (*place.key, place.field) in self.copied:
+        if (
+            not self.database_defaults.disposes
+            or (*place.key, place.field) in self.copied
+        ):
             return []
         if old is None:
             return [fate(field)]
@@ -118,7 +121,7 @@ class Loosener:
 
     def widened(self, place: Place, field: Field, model: ModelState) -> Any:
         versions = self._versions(place)
-        return widened(field, *versions, unsigned=self.omission.unsigned)
+        return widened(field, *versions, unsigned=self.database_defaults.unsigned)
 
     def uncollated(self, place: Place, field: Field, model: ModelState) -> Any:
         return rebuilt(field, db_collation=NOT_PROVIDED)
@@ -134,17 +137,17 @@ class Loosener:
         return [each for each in self.draft.versions(place.key, place.field) if each]
 
 
-_Loosen = Callable[[Loosener, Place, Field, ModelState], Any]
+_Loosen = Callable[[Relaxer, Place, Field, ModelState], Any]
 _BY_RULE: dict[str, _Loosen] = {
-    "required-column": Loosener.omittable,
-    "null-rejected": Loosener.nullable,
-    "missing-default": Loosener.defaulting,
-    "narrower-type": Loosener.widened,
-    "other-collation": Loosener.uncollated,
-    "foreign-key": Loosener.unconstrained,
-    "blocked-delete": Loosener.deletable,
-    "missing-cascade": Loosener.relying,
-    "stricter-unique": Loosener.repeatable,
+    "required-column": Relaxer.omittable,
+    "null-rejected": Relaxer.nullable,
+    "missing-default": Relaxer.defaulting,
+    "narrower-type": Relaxer.widened,
+    "other-collation": Relaxer.uncollated,
+    "foreign-key": Relaxer.unconstrained,
+    "blocked-delete": Relaxer.deletable,
+    "missing-cascade": Relaxer.relying,
+    "stricter-unique": Relaxer.repeatable,
 }
 
 

@@ -11,16 +11,16 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 
-class Extent(enum.Enum):
+class Part(enum.Enum):
     """How much of a migration a portion is."""
 
     WHOLE = "whole"
-    FIRST = "first half"
-    SECOND = "second half"
+    EXPAND = "expand"
+    CONTRACT = "contract"
     NOTHING = "already applied"
 
 
-class Portion(Migration):
+class PartialMigration(Migration):
     """
     A migration, or a half of one, by the operations that carry it out.
 
@@ -31,12 +31,12 @@ class Portion(Migration):
     def __init__(
         self,
         migration: Migration,
-        extent: Extent,
+        part: Part,
         operations: Iterable[Operation],
     ):
         super().__init__(migration.name, migration.app_label)
         self.migration = migration
-        self.extent = extent
+        self.part = part
         own: dict[str, Any] = {
             "operations": list(operations),
             "atomic": migration.atomic,
@@ -45,9 +45,9 @@ class Portion(Migration):
         vars(self).update(own)
 
     def __str__(self) -> str:
-        if self.extent is Extent.WHOLE:
+        if self.part is Part.WHOLE:
             return super().__str__()
-        return f"{super().__str__()} ({self.extent.value})"
+        return f"{super().__str__()} ({self.part.value})"
 
 
 # What Django's commands look at.

@@ -77,10 +77,10 @@ def collides(patch: Patch, database: Schema) -> bool:
     return False
 
 
-def leaves(patch: Patch, built: Schema) -> bool:
+def leaves(patch: Patch, applied: Schema) -> bool:
     """Tell whether a change takes an unfinished table out of migrations' hands."""
     return any(
-        new.external and not old.external and built.tables.get(name) != old
+        new.external and not old.external and applied.tables.get(name) != old
         for name, (old, new) in patch.changes.items()
         if old and new
     )

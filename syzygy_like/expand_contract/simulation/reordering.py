@@ -30,14 +30,14 @@ def commute(
         other = _after(start, reader, [later, *earlier])
     except Exception:  # whatever an operation raises that has come too early
         return False
-    return one.world == other.world and same_state(one.state, other.state)
+    return one.schemas == other.schemas and same_state(one.state, other.state)
 
 
 def _after(start: Tracker, reader: Reader, migrations: Iterable[Migration]) -> Tracker:
     tracker = start.fork()
     known = _dangling(tracker.state)
     for migration in migrations:
-        reader.step(tracker, migration)
+        reader.read(tracker, migration)
         if missing := _dangling(tracker.state) - known:
             raise LookupError(missing)
     return tracker

@@ -11,14 +11,18 @@ from django.db.migrations.state import ProjectState
 from django.db.models.fields import NOT_PROVIDED
 
 from syzygy_like.expand_contract import data_functions
-from syzygy_like.expand_contract.bridge import FieldKey, Omission
-from syzygy_like.expand_contract.change import Release
+from syzygy_like.expand_contract.bridge import FieldKey
+from syzygy_like.expand_contract.change import ModelChange
 from syzygy_like.expand_contract.halves import detect, preparations
 from syzygy_like.expand_contract.simulation.partial import Elsewhere
+from syzygy_like.schema.database_defaults import DatabaseDefaults
 
 
 def returning(
-    before: ProjectState, after: ProjectState, omission: Omission, app_label: str
+    before: ProjectState,
+    after: ProjectState,
+    database_defaults: DatabaseDefaults,
+    app_label: str,
 ) -> Iterator[Operation]:
     """
     Yield operations that do something backwards only: they make rows fit what was.
@@ -26,10 +30,10 @@ def returning(
     New code may have left out what is required again, or deleted what is referred to.
     """
     # To the rows every relation is a new one.
-    release = Release(ProjectState(), before, omission)
+    model_change = ModelChange(ProjectState(), before, database_defaults)
     for label, migrations in detect(after, before).items():
         operations = [each for one in migrations for each in one.operations]
-        made = preparations(label, operations, after, release)
+        made = preparations(label, operations, after, model_change)
         for each in data_functions.distinct(made):
             operation = RunPython(data_functions.NOOP, each, hints=each.operation.hints)
             yield operation if label == app_label else Elsewhere(label, operation)
@@ -38,7 +42,7 @@ def returning(
 def lacking(
     start: ProjectState,
     end: ProjectState,
-    omission: Omission,
+    database_defaults: DatabaseDefaults,
     one_offs: Mapping[FieldKey, Any],
 ) -> Iterator[FieldKey]:
     """Yield the fields that are required at the end, and whose rows get no value."""
@@ -49,6 +53,6 @@ def lacking(
             key = (label, operation.model_name_lower)
             was_null = start.models[key].fields[operation.name].null
             one_off = one_offs.get((*key, operation.name), NOT_PROVIDED)
-            value = omission.value_for(operation.field, one_off)
+            value = database_defaults.value_for(operation.field, one_off)
             if was_null and value is NOT_PROVIDED:
                 yield (*key, operation.name)

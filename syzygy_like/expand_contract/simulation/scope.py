@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 
 from django.db.migrations.state import ProjectState
 
-from syzygy_like.expand_contract.bridge import Codes, misfits
+from syzygy_like.expand_contract.bridge import Codes, mutual_problems
 from syzygy_like.schema import ModelKey, Schema
 from syzygy_like.schema.names import targets
 from syzygy_like.schema.tracking import Tracker
@@ -21,13 +21,15 @@ class Scope:
     large project is the same on both sides, and need not be compared.
     """
 
-    def __init__(self, touched: Collection[ModelKey], built: Tracker, native: Tracker):
-        states = (built.state, native.state)
+    def __init__(
+        self, touched: Collection[ModelKey], applied: Tracker, native: Tracker
+    ):
+        states = (applied.state, native.state)
         self.keys = _around(touched, *states)
         self.old, self.new = (self._part(state) for state in states)
-        tables = (*built.tables_of(self.keys), *native.tables_of(self.keys))
+        tables = (*applied.tables_of(self.keys), *native.tables_of(self.keys))
         self.names = frozenset(tables)
-        self.built = self._only(built.world.code)
+        self.applied = self._only(applied.schemas.code)
 
     def codes(self, olds: Iterable[Schema], before: Schema, new: Schema) -> Codes:
         """
@@ -37,7 +39,7 @@ class Scope:
         """
         olds = [self._only(old) for old in olds]
         before, new = self._only(before), self._only(new)
-        tolerated = set(misfits(olds, before, self.built.tables))
+        tolerated = set(mutual_problems(olds, before, self.applied.tables))
         return Codes(olds, new, tolerated)
 
     def _part(self, state: ProjectState) -> ProjectState:

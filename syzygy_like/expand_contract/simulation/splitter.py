@@ -25,10 +25,10 @@ from syzygy_like.expand_contract.simulation.refusals import (
 from syzygy_like.expand_contract.simulation.scope import Scope
 from syzygy_like.schema import ModelKey, Schema
 from syzygy_like.schema.effects import Effect, Reader
-from syzygy_like.schema.tracking import Tracker, World
+from syzygy_like.schema.tracking import SchemaPair, Tracker
 
 
-class Trial:
+class OperationSplitter:
     """
     Carries out a migration on copies of what is written and of what is built.
 
@@ -40,14 +40,14 @@ class Trial:
         self,
         migration: Migration,
         codes: Sequence[Schema],
-        written: Tracker,
-        built: Tracker,
+        declared: Tracker,
+        applied: Tracker,
         reader: Reader,
     ):
         self.migration = migration
         self.codes = codes
-        self.written = written.fork()
-        self.built = built.fork()
+        self.declared = declared.fork()
+        self.applied = applied.fork()
         self.reader = reader
         self.touched: set[ModelKey] = set()
         self.one_offs: OneOffs = {}
@@ -63,12 +63,12 @@ class Trial:
         native, native_effect = self._natively(operation)
         if _is_idle(effect, native_effect):
             return None
-        self.built = native
+        self.applied = native
         return self._with_models(operation, effect)
 
-    def loosen(self, operation: Operation) -> Iterator[Operation]:
+    def expand(self, operation: Operation) -> Iterator[Operation]:
         """Yield what can be carried out of an operation. Raises NoHalvesError."""
-        before = World(self.written.world.code, self.built.world.database)
+        before = SchemaPair(self.declared.schemas.code, self.applied.schemas.database)
         effect = self._write(operation)
         self._refuse(operation, effect)
         if effect.writes and self._finds_null():
@@ -78,9 +78,9 @@ class Trial:
             self.touched |= native.refreshed
             return
         changed = native_effect.database.tables | effect.code.tables
-        old, new = self._new_problems(before, native.world.database, changed)
+        old, new = self._new_problems(before, native.schemas.database, changed)
         if not (old or new):
-            self.built = native
+            self.applied = native
             yield self._with_models(operation, effect)
             return
         obstacle = self._obstacle(effect)
@@ -90,16 +90,16 @@ class Trial:
 
     def _refuse(self, operation: Operation, effect: Effect) -> None:
         """Raise NoHalvesError if an operation cannot be carried out at all by now."""
-        if collides(effect.database, self.built.world.database):
+        if collides(effect.database, self.applied.schemas.database):
             raise self._error(operation, Obstacle.TAKEN)
-        if leaves(effect.code, self.built.world.code):
+        if leaves(effect.code, self.applied.schemas.code):
             raise self._error(operation, Obstacle.LEAVES)
 
     def _write(self, operation: Operation) -> Effect:
-        return self._on(self.written, operation)
+        return self._on(self.declared, operation)
 
     def _natively(self, operation: Operation) -> tuple[Tracker, Effect]:
-        native = self.built.fork()
+        native = self.applied.fork()
         effect = self._on(native, operation)
         if inherits_twice(native.state):
             raise self._error(operation, Obstacle.TAKEN)
@@ -115,12 +115,14 @@ class Trial:
     def _with_models(self, operation: Operation, effect: Effect) -> Operation:
         """Return an operation that has the models that it expects."""
         if effect.writes and not effect.database:
-            return Historical(operation, self.written.state.clone())
+            return Historical(operation, self.declared.state.clone())
         return operation
 
     def _finds_null(self) -> bool:
         """Tell whether a row of the code now serving may lack a value."""
-        found = incompatibilities(self.written.world.code, self.built.world.database)
+        found = incompatibilities(
+            self.declared.schemas.code, self.applied.schemas.database
+        )
         return any(
             each.rule == "null-read" and each.column in code.tables[each.table].columns
             for each in found
@@ -129,7 +131,7 @@ class Trial:
         )
 
     def _new_problems(
-        self, before: World, database: Schema, only: frozenset[str]
+        self, before: SchemaPair, database: Schema, only: frozenset[str]
     ) -> tuple[list[Problem], list[Problem]]:
         """Return what the codes lose when the database becomes another one."""
         tables = (each for code in self.codes for each in code.tables.items())
@@ -144,7 +146,7 @@ class Trial:
             return [each for each in problems(code, database) if each not in known]
 
         old = [each for code in self.codes for each in lost(code, code)]
-        return old, lost(before.code, self.written.world.code)
+        return old, lost(before.code, self.declared.schemas.code)
 
     def _obstacle(self, effect: Effect) -> Obstacle | None:
         if not effect.plain or self._differs(effect.database.tables):
@@ -153,9 +155,9 @@ class Trial:
 
     def _differs(self, names: frozenset[str]) -> bool:
         """Tell whether the database has something else than its state says."""
-        world = self.built.world
+        schemas = self.applied.schemas
         return any(
-            world.code.tables.get(name) != world.database.tables.get(name)
+            schemas.code.tables.get(name) != schemas.database.tables.get(name)
             for name in names
         )
 
@@ -166,15 +168,15 @@ class Trial:
         self.touched |= native.refreshed
         alone = type("Migration", (Migration,), {"operations": [operation]})
         self.one_offs.update(one_offs([alone("", self.migration.app_label)]))
-        scope = Scope(native.refreshed, self.built, native)
+        scope = Scope(native.refreshed, self.applied, native)
         try:
             found = bridge(
                 scope.old,
                 scope.new,
-                self.reader.omission,
+                self.reader.database_defaults,
                 self.one_offs,
-                self.built.presence,
-                codes=scope.codes(self.codes, before, self.written.world.code),
+                self.applied.presence,
+                codes=scope.codes(self.codes, before, self.declared.schemas.code),
             )
         except NoBridgeError as error:
             problems = [error.problem] if error.problem else []
@@ -182,7 +184,7 @@ class Trial:
             raise self._error(operation, Obstacle.BREAKS, *sides) from error
         for each in flattened(detect(scope.old, found.state), self.migration.app_label):
             made = self._filled(each)
-            self._on(self.built, made)
+            self._on(self.applied, made)
             yield made
 
     def _filled(self, operation: Operation) -> Operation:
@@ -193,9 +195,9 @@ class Trial:
         if field.has_default() or field.db_default is not NOT_PROVIDED:
             return operation
         key = (self.migration.app_label, operation.model_name_lower)
-        asked = self.written.state.models[key].fields[operation.name]
+        asked = self.declared.state.models[key].fields[operation.name]
         one_off = self.one_offs.get((*key, operation.name), NOT_PROVIDED)
-        value = self.reader.omission.value_for(asked, one_off)
+        value = self.reader.database_defaults.value_for(asked, one_off)
         if value is NOT_PROVIDED:
             return operation
         field = field.clone()
@@ -214,9 +216,9 @@ class Trial:
         return NoHalvesError(self.migration, operation, obstacle, old, new)
 
 
-def _is_idle(written: Effect, built: Effect) -> bool:
+def _is_idle(declared: Effect, applied: Effect) -> bool:
     """Tell whether what is written changes, and what is built does not."""
-    return written.plain and bool(written.database) and not built.database
+    return declared.plain and bool(declared.database) and not applied.database
 
 
 def flattened(changes: Changes, app_label: str) -> Iterator[Operation]:

@@ -11,10 +11,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.core.management.utils import run_formatters
 
+from syzygy_like.executor.messages import ERRORS
 from syzygy_like.makemigrations.split import file_messages, messages
 from syzygy_like.makemigrations.split.files import Files, RestoreError
-from syzygy_like.makemigrations.split.migration import Subject, find, refuse
-from syzygy_like.makemigrations.split.parts import Part, parts
+from syzygy_like.makemigrations.split.migration import MigrationToSplit, find, refuse
+from syzygy_like.makemigrations.split.parts import MigrationFile, parts
 from syzygy_like.makemigrations.split.refusals import refuse_split
 from syzygy_like.makemigrations.split.rewriting import RewritingError
 from syzygy_like.makemigrations.split.verification import (
@@ -23,7 +24,6 @@ from syzygy_like.makemigrations.split.verification import (
     outcome,
     verify,
 )
-from syzygy_like.management.migrate.run import MESSAGES
 from syzygy_like.planning.explanation import Explanation
 from syzygy_like.planning.history import BrokenMigrationError
 
@@ -53,14 +53,16 @@ def split(
         raise CommandError(messages.usage(), returncode=2)
     try:
         Split(command, find(*arguments), options).run()
-    except tuple(MESSAGES) as error:
+    except tuple(ERRORS) as error:
         raise CommandError(_said(error)) from error
 
 
 class Split:
     """Asks, shows and writes, with the options of a command."""
 
-    def __init__(self, command: BaseCommand, subject: Subject, options: dict[str, Any]):
+    def __init__(
+        self, command: BaseCommand, subject: MigrationToSplit, options: dict[str, Any]
+    ):
         self.command = command
         self.subject = subject
         self.options = options
@@ -87,7 +89,7 @@ class Split:
         written = [str(part.path) for part in made]
         run_formatters(written, stderr=self.command.stderr)
 
-    def _parts(self) -> list[Part]:
+    def _parts(self) -> list[MigrationFile]:
         migration = self.subject.migration
         explanation = self._explanation()
         refuse_split(self.subject, explanation)
@@ -105,7 +107,7 @@ class Split:
         try:
             before = self.subject.before()
             return self.subject.history.explain(before, self.subject.migration)
-        except tuple(MESSAGES):
+        except tuple(ERRORS):
             raise
         except Exception as error:  # whatever a project's own operations raise
             raise BrokenMigrationError(self.subject.key, error) from error
@@ -114,13 +116,13 @@ class Split:
         if self.options["verbosity"]:
             self.out.write(text, ending=ending)
 
-    def _path(self, part: Part) -> str:
+    def _path(self, part: MigrationFile) -> str:
         path: str = self.command.get_relative_path(  # type: ignore[attr-defined]
             str(part.path)
         )
         return path
 
-    def _show(self, made: Sequence[Part]) -> None:
+    def _show(self, made: Sequence[MigrationFile]) -> None:
         heading = messages.heading(self.subject.migration, len(made))
         self._say(self.style.MIGRATE_HEADING(heading))
         for part in made:
@@ -153,7 +155,7 @@ class Split:
         except (EOFError, KeyboardInterrupt):
             return False
 
-    def _write(self, made: Sequence[Part]) -> None:
+    def _write(self, made: Sequence[MigrationFile]) -> None:
         migration = self.subject.migration
         expected = outcome(self.subject)
         names = [part.name for part in made]
@@ -179,7 +181,7 @@ class Split:
             text = file_messages.not_verified(self.subject.migration, _said(error))
             raise CommandError(text) from error
 
-    def _list(self, made: Sequence[Part]) -> None:
+    def _list(self, made: Sequence[MigrationFile]) -> None:
         if self.options["scriptable"] and self.options["verbosity"]:
             for part in made:
                 self.command.stdout.write(self._path(part))
@@ -187,7 +189,7 @@ class Split:
             self._say(file_messages.written(len(made)))
 
 
-def _diff(part: Part, path: str) -> Iterator[str]:
+def _diff(part: MigrationFile, path: str) -> Iterator[str]:
     """Yield the lines of what becomes of a file."""
     before = "/dev/null" if part.old is None else path
     old, new = _lines(part.old or ""), _lines(part.new)
@@ -201,7 +203,7 @@ def _lines(text: str) -> list[str]:
 
 def _said(error: Exception) -> str:
     """Put an error into words."""
-    for kind, say in MESSAGES.items():
+    for kind, say in ERRORS.items():
         if isinstance(error, kind):
             return say(error)
     if isinstance(error, CommandError):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db.migrations import AlterField, AlterModelTable, Migration
 from django.db.migrations.operations.base import Operation
 
-from syzygy_like.planning.explanation import Explanation, Verdict
+from syzygy_like.planning.explanation import Explanation, OperationStage
 from syzygy_like.planning.messages.checks import ambiguous, listed
 from syzygy_like.planning.messages.fixes import fix
 from syzygy_like.planning.resolver import Resolution
@@ -159,7 +159,7 @@ def no_split(explanation: Explanation) -> str:
     )
 
 
-def opaque(migration: Migration, verdicts: Sequence[Verdict]) -> str:
+def opaque(migration: Migration, verdicts: Sequence[OperationStage]) -> str:
     """Say that operations are in the way of a split."""
     stand, they = ("stands", "It") if len(verdicts) == 1 else ("stand", "They")
     return (
@@ -169,7 +169,9 @@ def opaque(migration: Migration, verdicts: Sequence[Verdict]) -> str:
     )
 
 
-def crossed(migration: Migration, verdict: Verdict, other: Verdict) -> str:
+def crossed(
+    migration: Migration, verdict: OperationStage, other: OperationStage
+) -> str:
     """Say that an operation would have to run on the other side of another one."""
     return (
         f"{migration} cannot be split: {_named(verdict)} stands in the way. "
@@ -217,6 +219,6 @@ def deploys(stages: Sequence[Stage]) -> str:
     return "They cannot all go out with one deploy: release them in turn."
 
 
-def _named(verdict: Verdict) -> str:
+def _named(verdict: OperationStage) -> str:
     target = f" {verdict.target}" if verdict.target else ""
     return f"operation {verdict.number} ({type(verdict.operation).__name__}{target})"

@@ -20,11 +20,11 @@ from syzygy_like.makemigrations.split.databases import Found, look_up
 from syzygy_like.planning import policy
 from syzygy_like.planning.history import History, Key, on_disk
 from syzygy_like.planning.resolver import Policy, Resolution, explicit, resolve
-from syzygy_like.schema.effects import Step
+from syzygy_like.schema.effects import TrackedMigration
 from syzygy_like.schema.tracking import Tracker
 
 
-class Subject:
+class MigrationToSplit:
     """A migration in the history that it is part of."""
 
     def __init__(self, history: History, migration: Migration):
@@ -63,8 +63,8 @@ class Subject:
     def resolution(self) -> Resolution:
         """Return the stage that the migration has without any setting."""
         tracker = self.before()
-        world = tracker.world
-        return resolve(self.history.read(tracker, self.migration), world, Policy())
+        schemas = tracker.schemas
+        return resolve(self.history.read(tracker, self.migration), schemas, Policy())
 
     def predecessors(self) -> list[Key]:
         """Return the migrations that say by themselves that they run before it."""
@@ -77,7 +77,7 @@ class Subject:
         ]
 
 
-def find(app_label: str, prefix: str) -> Subject:
+def find(app_label: str, prefix: str) -> MigrationToSplit:
     """Return a migration. Raises CommandError if there is none, or not only one."""
     try:
         apps.get_app_config(app_label)
@@ -88,16 +88,18 @@ def find(app_label: str, prefix: str) -> Subject:
         raise CommandError(messages.no_migrations(app_label))
     try:
         if (app_label, prefix) in history.loader.disk_migrations:
-            return Subject(history, history.loader.disk_migrations[app_label, prefix])
+            return MigrationToSplit(
+                history, history.loader.disk_migrations[app_label, prefix]
+            )
         migration = history.loader.get_migration_by_prefix(app_label, prefix)
     except AmbiguityError as error:
         raise CommandError(messages.ambiguous_name(app_label, prefix)) from error
     except KeyError as error:
         raise CommandError(messages.no_such_migration(app_label, prefix)) from error
-    return Subject(history, migration)
+    return MigrationToSplit(history, migration)
 
 
-def refuse(subject: Subject) -> Iterator[str]:
+def refuse(subject: MigrationToSplit) -> Iterator[str]:
     """
     Yield databases that could not be asked, with their errors.
 
@@ -111,7 +113,7 @@ def refuse(subject: Subject) -> Iterator[str]:
             raise CommandError(messages.replaced(migration, squashed))
     if policy.is_third_party(migration):
         raise CommandError(messages.third_party(migration))
-    resolution = explicit(Step(migration), policy.current())
+    resolution = explicit(TrackedMigration(migration), policy.current())
     resolution = resolution or subject.resolution()
     if resolution.stage:
         raise CommandError(messages.has_stage(migration, resolution))
@@ -128,7 +130,7 @@ def _is_special(cls: type[Migration]) -> bool:
     )
 
 
-def _refuse_applied(subject: Subject) -> Iterator[str]:
+def _refuse_applied(subject: MigrationToSplit) -> Iterator[str]:
     graph = subject.history.loader.graph
     for app_label, name in conf.baseline().items():
         last = (app_label, name)

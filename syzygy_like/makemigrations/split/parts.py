@@ -11,14 +11,14 @@ from django.core.management.base import CommandError
 from django.db.migrations.operations.base import Operation
 
 from syzygy_like.makemigrations.split import messages
-from syzygy_like.makemigrations.split.migration import Subject
-from syzygy_like.makemigrations.split.writer import Author
+from syzygy_like.makemigrations.split.migration import MigrationToSplit
+from syzygy_like.makemigrations.split.writer import FileWriter
 from syzygy_like.planning.explanation import Explanation
 from syzygy_like.stages import Stage
 
 
 @dataclasses.dataclass(frozen=True)
-class Part:
+class MigrationFile:
     """One of the migrations, as it is written. ``old`` is None for a new file."""
 
     name: str
@@ -36,14 +36,14 @@ class Part:
 
 
 def parts(
-    subject: Subject, explanation: Explanation, include_header: bool = True
-) -> list[Part]:
+    subject: MigrationToSplit, explanation: Explanation, include_header: bool = True
+) -> list[MigrationFile]:
     """
     Return the migrations to write, of which the last one is the one there was.
 
     Raises CommandError or RewritingError if they cannot be written.
     """
-    author = Author(subject, explanation)
+    author = FileWriter(subject, explanation)
     split = author.kept(explanation)
     names = _names(subject, [stage for stage, _ in split])
     made = []
@@ -56,12 +56,12 @@ def parts(
         else:
             old, encoding = None, "utf-8"
             new = author.new(name, operations, own, include_header)
-        made.append(Part(name, stage, operations, path, old, new, encoding))
+        made.append(MigrationFile(name, stage, operations, path, old, new, encoding))
         own = [(subject.key[0], name)]
     return made
 
 
-def _names(subject: Subject, stages: Sequence[Stage]) -> list[str]:
+def _names(subject: MigrationToSplit, stages: Sequence[Stage]) -> list[str]:
     """Return the names. Raises CommandError if one is there already."""
     app_label, name = subject.key
     if len(stages) == 2 and Stage.PRE_DEPLOY in stages[0]:

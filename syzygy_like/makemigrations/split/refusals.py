@@ -8,12 +8,12 @@ from django.core.management.base import CommandError
 from django.db.migrations import Migration
 
 from syzygy_like.makemigrations.split import messages
-from syzygy_like.makemigrations.split.migration import Subject
-from syzygy_like.planning.explanation import Explanation, Verdict, renames
+from syzygy_like.makemigrations.split.migration import MigrationToSplit
+from syzygy_like.planning.explanation import Explanation, OperationStage, renames
 from syzygy_like.planning.resolver import declared_stage
 
 
-def refuse_split(subject: Subject, explanation: Explanation) -> None:
+def refuse_split(subject: MigrationToSplit, explanation: Explanation) -> None:
     """Raise CommandError if a migration has no split, or none that can be written."""
     migration = subject.migration
     if explanation.rewritten and renames(migration.operations):
@@ -27,7 +27,7 @@ def refuse_split(subject: Subject, explanation: Explanation) -> None:
         raise CommandError(messages.crossed(migration, each, other))
 
 
-def obstacles(explanation: Explanation) -> list[Verdict]:
+def obstacles(explanation: Explanation) -> list[OperationStage]:
     """Return operations of which nobody knows what they do, or says when they may."""
     return [
         each
@@ -37,7 +37,9 @@ def obstacles(explanation: Explanation) -> list[Verdict]:
     ]
 
 
-def _can_be_split_without(subject: Subject, verdicts: Sequence[Verdict]) -> bool:
+def _can_be_split_without(
+    subject: MigrationToSplit, verdicts: Sequence[OperationStage]
+) -> bool:
     """Tell whether a migration would fit a stage, or be split, without operations."""
     without = {id(each.operation) for each in verdicts}
     operations = [
@@ -47,15 +49,15 @@ def _can_be_split_without(subject: Subject, verdicts: Sequence[Verdict]) -> bool
     rest = type("Migration", (Migration,), attributes)(*reversed(subject.key))
     try:
         explained = subject.history.explain(subject.before(), rest)
-        alone = Subject(subject.history, rest).resolution()
+        alone = MigrationToSplit(subject.history, rest).resolution()
     except Exception:  # an operation needs one that is left out
         return False
     return bool(explained.split or alone.stage)
 
 
 def _crossings(
-    explanation: Explanation, opaque: Sequence[Verdict]
-) -> Iterator[tuple[Verdict, Verdict]]:
+    explanation: Explanation, opaque: Sequence[OperationStage]
+) -> Iterator[tuple[OperationStage, OperationStage]]:
     """Yield opaque operations with others that would change places with them."""
     written = [id(each) for _, operations in explanation.split for each in operations]
     kept = [each for each in explanation.verdicts if id(each.operation) in written]

@@ -15,10 +15,10 @@ from django.db.migrations.state import ModelState
 from django.db.migrations.writer import MigrationWriter
 
 from syzygy_like.makemigrations.split import file_messages
-from syzygy_like.makemigrations.split.migration import Subject
+from syzygy_like.makemigrations.split.migration import MigrationToSplit
 from syzygy_like.planning.history import History, on_disk
 from syzygy_like.planning.resolver import Policy, resolve
-from syzygy_like.schema.tracking import Tracker, World
+from syzygy_like.schema.tracking import SchemaPair, Tracker
 
 Models = dict[tuple[str, str], Any]
 
@@ -27,19 +27,19 @@ Models = dict[tuple[str, str], Any]
 class Outcome:
     """What a migration leaves: the tables and models then, the models in the end."""
 
-    world: World
+    schemas: SchemaPair
     then: Models
     end: Models
 
 
-def outcome(subject: Subject) -> Outcome:
+def outcome(subject: MigrationToSplit) -> Outcome:
     """Return what a migration leaves."""
     tracker = subject.before()
     subject.history.read(tracker, subject.migration)
     return _outcome(subject.history, tracker)
 
 
-def verify(subject: Subject, names: Sequence[str], expected: Outcome) -> None:
+def verify(subject: MigrationToSplit, names: Sequence[str], expected: Outcome) -> None:
     """
     Look whether the files there are now come to the same.
 
@@ -51,15 +51,15 @@ def verify(subject: Subject, names: Sequence[str], expected: Outcome) -> None:
     first, last = history.plan.index(keys[0]), history.plan.index(keys[-1])
     tracker = history.at(history.plan[:first])
     for key in history.plan[first : last + 1]:
-        migration, world = history.loader.graph.nodes[key], tracker.world
+        migration, schemas = history.loader.graph.nodes[key], tracker.schemas
         step = history.read(tracker, migration)
-        if key in keys and not resolve(step, world, Policy()).stage:
+        if key in keys and not resolve(step, schemas, Policy()).stage:
             raise CommandError(file_messages.part_without_stage(migration))
     if _outcome(history, tracker) != expected:
         raise CommandError(file_messages.other_outcome(subject.migration))
 
 
-def forget(subject: Subject, names: Sequence[str]) -> None:
+def forget(subject: MigrationToSplit, names: Sequence[str]) -> None:
     """Let modules be imported anew."""
     for name in names:
         sys.modules.pop(f"{subject.package}.{name}", None)
@@ -68,7 +68,7 @@ def forget(subject: Subject, names: Sequence[str]) -> None:
 
 def _outcome(history: History, tracker: Tracker) -> Outcome:
     final = history.at(history.plan)
-    return Outcome(tracker.world, _models(tracker), _models(final))
+    return Outcome(tracker.schemas, _models(tracker), _models(final))
 
 
 def _models(tracker: Tracker) -> Models:

@@ -19,7 +19,7 @@ from django.db.migrations.writer import OperationWriter
 
 from syzygy_like.expand_contract.data_functions import sources
 from syzygy_like.makemigrations.split import file_messages
-from syzygy_like.makemigrations.split.migration import Subject
+from syzygy_like.makemigrations.split.migration import MigrationToSplit
 from syzygy_like.makemigrations.split.refusals import obstacles
 from syzygy_like.makemigrations.split.rewriting import (
     Change,
@@ -38,10 +38,10 @@ _OF_A_MIGRATION = re.compile(r"import .*\.[0-9]\S*")
 Group = tuple[Stage, tuple[Operation, ...]]
 
 
-class Author:
+class FileWriter:
     """Writes the files, with the comments of each operation where that goes."""
 
-    def __init__(self, subject: Subject, explanation: Explanation):
+    def __init__(self, subject: MigrationToSplit, explanation: Explanation):
         self.subject = subject
         self.migration = subject.migration
         self.operations = self.migration.operations

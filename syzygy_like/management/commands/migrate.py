@@ -76,7 +76,7 @@ class Command(migrate.Command):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         if asked_run(options) or arguments.is_guarded(options):
-            from syzygy_like.management.migrate.run import connect
+            from syzygy_like.safeguards.connections import connect
 
             connect(options["database"])
         return super().execute(*args, **options)

@@ -14,9 +14,9 @@ from django.db.migrations.loader import MigrationLoader
 
 from syzygy_like.checks import suspended
 from syzygy_like.executor.status import Status, remarks, statuses
-from syzygy_like.management.migrate.run import connect
 from syzygy_like.planning.history import UnloadableError, loading
 from syzygy_like.planning.messages import settings
+from syzygy_like.safeguards.connections import connect
 
 Statuses = dict[tuple[str, str], Status]
 

@@ -11,11 +11,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from syzygy_like import console
-from syzygy_like.conf_validity import invalid_values
-from syzygy_like.executor.hooks import Guard, Plan
+from syzygy_like.conf import invalid_values
+from syzygy_like.executor.hooks import Plan, RunHooks
 from syzygy_like.executor.ledger import Ledger
 from syzygy_like.executor.looking import SomethingToDo
-from syzygy_like.management.migrate.measures import Measures, measures
+from syzygy_like.management.migrate.measures import RunOptions, run_options
 from syzygy_like.management.migrate.run import StagedMigrate
 from syzygy_like.planning.messages.settings import invalid_setting, setting_hint
 from syzygy_like.safeguards.locking import (
@@ -53,7 +53,7 @@ UNLOCKED = (LockFileError, LockUnreachableError, LockWaitError, PooledError)
 INTERRUPTED = "Interrupted. What was applied stays applied; run it again to go on."
 
 
-class Production(Guard):
+class GuardedRun(RunHooks):
     """Runs a migrate command, and looks after it."""
 
     keeps_journal = True
@@ -70,13 +70,13 @@ class Production(Guard):
         self.stage = stage
         self.options = options
         self.alias: str = options["database"]
-        self.measures: Measures = measures(options)
-        if self.measures.limits.are_given:
+        self.run_options: RunOptions = run_options(options)
+        if self.run_options.limits.are_given:
             from syzygy_like.safeguards.timeouts import Patient
 
-            self.patience = Patient(self.measures.limits, self.tell)
-        self.rolls_back = self.measures.rolls_back
-        self.accepts_irreversible = self.measures.accepts_irreversible
+            self.retry_policy = Patient(self.run_options.limits, self.tell)
+        self.rolls_back = self.run_options.rolls_back
+        self.accepts_irreversible = self.run_options.accepts_irreversible
         self.hold = Hold()
 
     def run(self, handle: Callable[..., Any]) -> None:
@@ -85,7 +85,7 @@ class Production(Guard):
         with self._telling(), met as is_done:
             if is_done and self.options["abort_deploy"]:
                 return  # there is no deploy any more to take back
-            if self.measures.lock_wait is not None and not self.has_looked:
+            if self.run_options.lock_wait is not None and not self.has_looked:
                 with contextlib.suppress(SomethingToDo):
                     self._migrate(handle, is_looking=True)
                     self._tidy_up()
@@ -134,7 +134,7 @@ class Production(Guard):
         self, handle: Callable[..., Any]
     ) -> contextlib.AbstractContextManager[bool]:
         """Return the context of a meeting: whether another party has led the run."""
-        quorum = self.measures.quorum
+        quorum = self.run_options.quorum
         if quorum is None:
             return contextlib.nullcontext(False)
         from syzygy_like.management.migrate import messages
@@ -156,7 +156,7 @@ class Production(Guard):
         staged = StagedMigrate(self.command, self.stage, options)
         with console.silent(self.command):
             staged.run(handle)
-        if not staged.executor.itinerary.presented(staged):
+        if not staged.executor.schedule.presented(staged):
             return None
         asked = {name: self.options.get(name) for name in AGREED}
         return [self.stage.name, asked, sorted(staged.executor.loader.disk_migrations)]
@@ -166,7 +166,7 @@ class Production(Guard):
         """Hold the lock; a run without a stage goes on where there can be none."""
         with contextlib.ExitStack() as stack:
             hold = Hold()
-            wait = self.measures.lock_wait
+            wait = self.run_options.lock_wait
             try:
                 if wait is not None:
                     lock = one_at_a_time(self.alias, wait, self.tell)
@@ -196,10 +196,10 @@ class Production(Guard):
             stdout.flush()
 
     def before_all(self, plan: Plan) -> None:
-        if self.measures.rollout_wait is not None:
+        if self.run_options.rollout_wait is not None:
             from syzygy_like.safeguards.rollout import wait_for_rollout
 
-            wait_for_rollout(self.alias, self.measures.rollout_wait, self.tell)
+            wait_for_rollout(self.alias, self.run_options.rollout_wait, self.tell)
 
     def before_each(self) -> None:
         self.hold.check()
@@ -220,8 +220,8 @@ def run(
     """
     for problem in invalid_values():
         raise CommandError(f"{invalid_setting(problem)} {setting_hint(problem)}")
-    production = Production(command, stage, options, has_looked)
+    guarded_run = GuardedRun(command, stage, options, has_looked)
     if options["plan"] or options["check_unapplied"]:
         StagedMigrate(command, stage, options).run(handle)
     else:
-        production.run(handle)
+        guarded_run.run(handle)

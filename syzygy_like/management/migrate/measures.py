@@ -9,9 +9,9 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from syzygy_like import conf, conf_durations
-from syzygy_like.executor.hooks import Limits, Quorum
+from syzygy_like import conf, durations
 from syzygy_like.management.migrate.options import RETRIES, spelled
+from syzygy_like.safeguards.limits import Limits, Quorum
 
 # How long to wait by default, in seconds.
 LOCK_WAIT = 600.0
@@ -19,7 +19,7 @@ QUORUM_TIMEOUT = 600.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Measures:
+class RunOptions:
     """
     What a run takes care of.
 
@@ -35,11 +35,11 @@ class Measures:
     accepts_irreversible: bool
 
 
-def measures(options: dict[str, Any]) -> Measures:
+def run_options(options: dict[str, Any]) -> RunOptions:
     """Return what a run takes care of. Raises CommandError."""
     locks = options.get("migration_lock")
     wait = _time(options, "migration_lock_wait", conf.LOCK_WAIT, LOCK_WAIT)
-    return Measures(
+    return RunOptions(
         lock_wait=wait if locks is not False else None,
         limits=_limits(options),
         quorum=_quorum(options),
@@ -94,7 +94,7 @@ def _quorum(options: dict[str, Any]) -> Quorum | None:
 def _time(
     options: dict[str, Any], option: str, setting: str = "", default: Any = None
 ) -> float | None:
-    found = _read(options, option, setting, default, conf_durations.seconds, "a time")
+    found = _read(options, option, setting, default, durations.seconds, "a time")
     return None if found is None else float(found)
 
 

@@ -7,77 +7,26 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error, connections
 from django.db.migrations import Migration
-from django.db.migrations.exceptions import (
-    InconsistentMigrationHistory,
-    InvalidMigrationPlan,
-    IrreversibleError,
-)
 
 from syzygy_like import conf, seam
-from syzygy_like.conf_validity import InvalidSettingError
 from syzygy_like.executor import messages
-from syzygy_like.executor.conflicts import DeployUnderWayError, InvalidEntryError
-from syzygy_like.executor.errors import MigrationFailedError, RolledBackError
 from syzygy_like.executor.executor import StagedExecutor, staged_class
-from syzygy_like.executor.hooks import Guard
-from syzygy_like.executor.ledger import ConcurrentRunError
+from syzygy_like.executor.hooks import RunHooks
 from syzygy_like.executor.preview import statements
-from syzygy_like.executor.record import InvalidRecordError
 from syzygy_like.executor.rollback import refuse_irreversible
-from syzygy_like.executor.rows import LostRowsError
-from syzygy_like.executor.steps import Leg
-from syzygy_like.expand_contract.simulation import NoHalvesError
-from syzygy_like.planning.delays import InvalidDelayError
+from syzygy_like.executor.steps import DeployStep
 from syzygy_like.planning.history import (
-    BrokenMigrationError,
     Key,
-    UnloadableError,
     loading,
 )
-from syzygy_like.planning.messages import plans, settings
-from syzygy_like.planning.plan import Placement, StagedPlan, Waypoint
-from syzygy_like.planning.resolver import InvalidStageError
+from syzygy_like.planning.messages import plans
+from syzygy_like.planning.plan import PlannedMigration, StagedPlan, Waypoint
 from syzygy_like.stages import Stage
 
 
-def _failed(error: MigrationFailedError | RolledBackError) -> str:
-    # Imported here, for it has what only a run needs that fails.
-    from syzygy_like.management.migrate import messages_failing
-
-    if isinstance(error, RolledBackError):
-        return messages_failing.rolled_back(error)
-    return messages_failing.failed(error.migration, error.error, error.is_whole)
-
-
-# How to say what went wrong, by what is raised.
-MESSAGES: dict[type[Exception], Callable[[Any], str]] = {
-    BrokenMigrationError: lambda error: plans.broken(error.key, error.error),
-    InconsistentMigrationHistory: lambda error: str(error.args[0]),
-    DeployUnderWayError: messages.conflict,
-    InvalidRecordError: messages.invalid_record,
-    LostRowsError: messages.lost_rows,
-    InvalidEntryError: messages.invalid_entry,
-    ConcurrentRunError: messages.concurrent,
-    InvalidDelayError: lambda error: settings.invalid_delay(
-        error.migration, error.value
-    ),
-    IrreversibleError: lambda error: str(error),
-    InvalidMigrationPlan: lambda error: str(error.args[0]),
-    InvalidStageError: settings.invalid_stage,
-    NoHalvesError: messages.endless,
-    MigrationFailedError: _failed,
-    RolledBackError: _failed,
-    UnloadableError: settings.unloadable,
-    InvalidSettingError: settings.invalid_setting,
-    Error: plans.refused,
-}
-
-
-class PlannedMigration:
+class PrintedMigration:
     """A migration of a printed plan, or a part of one, with what is said of it."""
 
     def __init__(self, lines: list[str], operations: Iterable[Any]):
@@ -101,11 +50,11 @@ class StagedMigrate:
         command: BaseCommand,
         stage: Stage,
         options: dict[str, Any],
-        guard: Guard | None = None,
+        hooks: RunHooks | None = None,
         is_looking: bool = False,
     ):
         self.is_looking = is_looking
-        self.guard = guard or Guard()
+        self.hooks = hooks or RunHooks()
         self.command = command
         self.stage = stage
         self.options = options
@@ -127,8 +76,10 @@ class StagedMigrate:
         """Let Django's handle() do its work. Raises CommandError where it cannot."""
         try:
             self._run(handle)
-        except tuple(MESSAGES) as error:
-            say = next(MESSAGES[kind] for kind in MESSAGES if isinstance(error, kind))
+        except tuple(messages.ERRORS) as error:
+            say = next(
+                say for kind, say in messages.ERRORS.items() if isinstance(error, kind)
+            )
             raise CommandError(say(error)) from error
 
     def _run(self, handle: Callable[..., Any]) -> None:
@@ -150,17 +101,17 @@ class StagedMigrate:
     def _make_executor(self, *args: Any, **kwargs: Any) -> StagedExecutor:
         executor_class = staged_class(self.command.executor_class)  # type: ignore[attr-defined]
         with loading():
-            self.executor = executor_class(*args, staging=self, **kwargs)
+            self.executor = executor_class(*args, context=self, **kwargs)
         return self.executor
 
-    def accept(self) -> Iterable[Placement]:
+    def accept(self) -> Iterable[PlannedMigration]:
         """
         Return what to go on with, before anything is applied.
 
         Raises CommandError if the plan is blocked.
         """
         if self.options["prune"]:  # Django applies nothing then
-            return self.plan.placements
+            return self.plan.planned_migrations
         if self.options["plan"]:
             return self.plan.ready
         if self.plan.blocked and not self.skips_blocked:
@@ -169,37 +120,37 @@ class StagedMigrate:
             return self._outstanding()
         return self.plan.ready
 
-    def present(self, migration: Migration, leg: Leg | None = None) -> Any:
+    def present(self, migration: Migration, step: DeployStep | None = None) -> Any:
         """Return what Django is given for a migration, or for a part of one."""
         if not self.options["plan"]:
             return migration
         verbosity = self.options["verbosity"]
         key = (migration.app_label, migration.name)
-        found = (each for each in self.plan.placements if each.key == key)
+        found = (each for each in self.plan.planned_migrations if each.key == key)
         lines = plans.headed(migration, next(found, None), verbosity)
         operations = list(migration.operations)
-        if leg is not None and verbosity > 1:
-            sql = statements(leg, self.executor.connection, self.aborts)
+        if step is not None and verbosity > 1:
+            sql = statements(step, self.executor.connection, self.aborts)
             if self.aborts:  # Django writes "Undo" before each operation
                 lines += [each.describe() for each in sql]
             else:
                 operations += sql
-        return PlannedMigration(lines, operations)
+        return PrintedMigration(lines, operations)
 
     def mark_failed(self) -> None:
         """End the line of a migration that failed."""
         # Django has written "Applying shop.0002_name..." and no newline.
         if self.options["verbosity"]:
             self.command.stdout.write(" FAILED", self.command.style.ERROR)
-        self.guard.is_mid_line = False
+        self.hooks.is_mid_line = False
 
-    def consent(self, legs: Sequence[Leg]) -> None:
+    def consent(self, steps: Sequence[DeployStep]) -> None:
         """Raise CommandError if nobody agrees that what was made is dropped."""
-        made = [name for leg in legs for name in leg.makes]
+        made = [name for step in steps for name in step.makes]
         if not made or self.options["plan"] or self.options.get("allow_loss"):
             return
-        for leg in legs:  # or the answer would be for nothing
-            refuse_irreversible(leg.portion)
+        for step in steps:  # or the answer would be for nothing
+            refuse_irreversible(step.partial)
         if not self.options["interactive"]:
             raise CommandError(messages.would_go(made))
         self.command.stdout.write(messages.going(made), self.command.style.WARNING)
@@ -220,7 +171,7 @@ class StagedMigrate:
             )
         return plans.too_late(self.plan)
 
-    def _outstanding(self) -> list[Placement]:
+    def _outstanding(self) -> list[PlannedMigration]:
         """Return what --check is about: what the new code cannot run without."""
         if self.stage is Stage.PRE_DEPLOY:
             return [each for each in self.plan.ready if each.required]
@@ -229,7 +180,7 @@ class StagedMigrate:
     def _is_anything_left(self) -> bool:
         if self.stage is Stage.PRE_DEPLOY:
             return bool(self._outstanding())
-        return bool(self.executor.itinerary.presented(self))
+        return bool(self.executor.schedule.presented(self))
 
     def _report_remaining(self) -> None:
         if self.options["verbosity"] < 1:
@@ -240,20 +191,14 @@ class StagedMigrate:
         self._report("Blocked:", self.plan.blocked, self.command.style.WARNING)
 
     def _report(
-        self, title: str, placements: Iterable[Placement], style: Any = None
+        self,
+        title: str,
+        planned_migrations: Iterable[PlannedMigration],
+        style: Any = None,
     ) -> None:
         write = self.command.stdout.write
-        for number, placement in enumerate(placements):
+        for number, planned in enumerate(planned_migrations):
             if number == 0:
                 write(title, self.command.style.MIGRATE_HEADING)
-            for line in plans.described(placement, self.options["verbosity"]):
+            for line in plans.described(planned, self.options["verbosity"]):
                 write(f"  {line}", style)
-
-
-def connect(alias: str) -> None:
-    """Raise CommandError if a database does not answer."""
-    connection = connections[alias]
-    try:
-        connection.ensure_connection()
-    except (Error, ImproperlyConfigured) as error:
-        raise CommandError(plans.unreachable(alias, error)) from error

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from django.db.migrations import Migration, RunSQL
 
 from syzygy_like.compatibility.wording import NEW, OLD, clause, most_telling
-from syzygy_like.planning.explanation import Explanation, Verdict
+from syzygy_like.planning.explanation import Explanation, OperationStage
 from syzygy_like.stages import Stage
 
 
@@ -25,7 +25,7 @@ def ambiguous(explanation: Explanation) -> str:
     return "\n\n".join(paragraphs)
 
 
-def _table(verdicts: Sequence[Verdict]) -> str:
+def _table(verdicts: Sequence[OperationStage]) -> str:
     """Return the operations with their stages, in columns."""
     rows = [
         (
@@ -46,7 +46,7 @@ def _table(verdicts: Sequence[Verdict]) -> str:
     )
 
 
-def _reason(verdict: Verdict) -> str:
+def _reason(verdict: OperationStage) -> str:
     reasons = []
     for problems, code in (
         (verdict.resolution.before, OLD),
@@ -59,7 +59,7 @@ def _reason(verdict: Verdict) -> str:
     return "; ".join(reasons)
 
 
-def _why(verdicts: Sequence[Verdict]) -> str:
+def _why(verdicts: Sequence[OperationStage]) -> str:
     lost = [str(each.number) for each in verdicts if not each.stage]
     late = [str(each.number) for each in verdicts if each.stage is Stage.POST_DEPLOY]
     early = [str(each.number) for each in verdicts if each.stage is Stage.PRE_DEPLOY]

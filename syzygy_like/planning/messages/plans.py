@@ -10,17 +10,17 @@ from django.db.migrations import Migration
 from django.utils.timesince import timesince
 
 from syzygy_like.compatibility.wording import NEW, OLD, sentences
-from syzygy_like.executor.messages import date, obstacle
-from syzygy_like.expand_contract.simulation import Extent
+from syzygy_like.expand_contract.simulation import Part
 from syzygy_like.planning.explanation import Explanation
 from syzygy_like.planning.messages.fixes import fix
-from syzygy_like.planning.plan import Outcome, Placement, StagedPlan, Waypoint
+from syzygy_like.planning.messages.refusals import obstacle
+from syzygy_like.planning.plan import Outcome, PlannedMigration, StagedPlan, Waypoint
 from syzygy_like.planning.policy import is_third_party
 from syzygy_like.planning.resolver import Resolution
 from syzygy_like.stages import StageSource
 
 COMPUTED = (StageSource.INFERRED, StageSource.FALLBACK)
-Explain = Callable[[Placement], Explanation]
+Explain = Callable[[PlannedMigration], Explanation]
 
 
 def stage_and_source(resolution: Resolution) -> str:
@@ -30,53 +30,58 @@ def stage_and_source(resolution: Resolution) -> str:
     return f"{resolution.stage.label}, {resolution.source.value}"
 
 
-def name(placement: Placement) -> str:
+def name(planned: PlannedMigration) -> str:
     """Return the name of a migration, as Django prints it."""
-    return ".".join(placement.key)
+    return ".".join(planned.key)
 
 
-def heading(placement: Placement) -> str:
+def heading(planned: PlannedMigration) -> str:
     """Return the name of a migration with its stage."""
-    return f"{name(placement)}  ({stage_and_source(placement.resolution)})"
+    return f"{name(planned)}  ({stage_and_source(planned.resolution)})"
 
 
-def reasons(placement: Placement) -> list[str]:
+def reasons(planned: PlannedMigration) -> list[str]:
     """Return why a migration has its place in a plan, and what to watch for."""
-    resolution = placement.resolution
-    if placement.outcome is Outcome.READY:
+    resolution = planned.resolution
+    if planned.outcome is Outcome.READY:
         hazards = sentences(resolution.hazards_before, OLD)
     else:
         hazards = sentences(resolution.hazards_after, NEW)
-    why = _reasons(placement) or ["both codes run with it and without it"]
+    why = _reasons(planned) or ["both codes run with it and without it"]
     hazards += [
         f"until a later migration is applied, {each}"
-        for each in sentences(placement.passing, NEW)
+        for each in sentences(planned.temporary_breaks, NEW)
     ]
     return why + [f"hazard: {each}" for each in hazards]
 
 
-def _reasons(placement: Placement) -> list[str]:
-    why = sentences(placement.breaks, OLD) + sentences(placement.needed, NEW)
-    why += _waits(placement)
-    why += obstacle(placement.obstacle) if placement.obstacle else []
-    if not why and placement.resolution.source not in COMPUTED:
+def _reasons(planned: PlannedMigration) -> list[str]:
+    why = sentences(planned.breaks, OLD) + sentences(planned.needed, NEW)
+    why += _waits(planned)
+    why += obstacle(planned.obstacle) if planned.obstacle else []
+    if not why and planned.resolution.source not in COMPUTED:
         why.append("its stage is set by hand: nothing is computed")
     if not why:
-        why += sentences(placement.resolution.before, OLD)
-        why += sentences(placement.resolution.after, NEW)
-    if not why and placement.step.opaque:
+        why += sentences(planned.resolution.before, OLD)
+        why += sentences(planned.resolution.after, NEW)
+    if not why and planned.tracked.opaque:
         why.append("cannot be read (RunPython, or SQL): taken to suit both codes")
     return why
 
 
-def _waits(placement: Placement) -> list[str]:
+def _waits(planned: PlannedMigration) -> list[str]:
     """Return what a migration waits for."""
-    waits = [f"waits for {'.'.join(key)}" for key in placement.waits_for]
-    if placement.passes:
-        waits.append(f"goes before {_listed(placement.passes)}, as it may")
-    if placement.until:
-        waits.append(f"held until {date(placement.until)}, by its stage_delay")
+    waits = [f"waits for {'.'.join(key)}" for key in planned.waits_for]
+    if planned.overtakes:
+        waits.append(f"goes before {_listed(planned.overtakes)}, as it may")
+    if planned.until:
+        waits.append(f"held until {date(planned.until)}, by its stage_delay")
     return waits
+
+
+def date(moment: datetime.datetime) -> str:
+    """Return a moment as Django's commands print it."""
+    return moment.strftime("%Y-%m-%d %H:%M:%S %Z").strip()
 
 
 def age(since: datetime.datetime, now: datetime.datetime) -> str:
@@ -101,7 +106,7 @@ def blocked(
     ]
     parts += [_blocked_migration(each, explain, under_way) for each in plan.blocked]
     all_of_it = "migrate without a stage applies everything"
-    if any(each.step.backwards for each in plan.blocked):
+    if any(each.tracked.backwards for each in plan.blocked):
         parts.append(f"Fix: {_way_back(waypoint)}")
         all_of_it = "the same without a stage unapplies everything"
     parts.append(
@@ -130,39 +135,41 @@ def _way_back(waypoint: Waypoint | None) -> str:
     )
 
 
-def _blocked_migration(placement: Placement, explain: Explain, under_way: bool) -> str:
-    lines = [f"{name(placement)} is needed before the deploy:"]
-    lines += [f"  {each}" for each in sentences(placement.needed, NEW)]
-    if placement.waits_for:
-        if placement.step.backwards:
-            lines.append(f"but {_names(placement)} comes first, and has to wait.")
+def _blocked_migration(
+    planned: PlannedMigration, explain: Explain, under_way: bool
+) -> str:
+    lines = [f"{name(planned)} is needed before the deploy:"]
+    lines += [f"  {each}" for each in sentences(planned.needed, NEW)]
+    if planned.waits_for:
+        if planned.tracked.backwards:
+            lines.append(f"but {_names(planned)} comes first, and has to wait.")
             return "\n".join(lines)
-        lines.append(f"but it depends on {_names(placement)}, which has to wait.")
-        target = "" if under_way else f"{' '.join(placement.waits_for[-1])} "
+        lines.append(f"but it depends on {_names(planned)}, which has to wait.")
+        target = "" if under_way else f"{' '.join(planned.waits_for[-1])} "
         lines.append(
             "\nFix: deploy them in turn. If an earlier deploy is complete, finish it: "
             f"migrate {target}--post-deploy"
         )
         return "\n".join(lines)
-    if placement.obstacle:
+    if planned.obstacle:
         lines.append("but it cannot be applied yet, not even in part:")
-        lines += [f"  {each}" for each in obstacle(placement.obstacle)]
-    elif placement.breaks:
+        lines += [f"  {each}" for each in obstacle(planned.obstacle)]
+    elif planned.breaks:
         lines.append("but it would break the code now serving:")
-        lines += [f"  {each}" for each in sentences(placement.breaks, OLD)]
+        lines += [f"  {each}" for each in sentences(planned.breaks, OLD)]
     else:
-        lines.append(f"but its stage is {stage_and_source(placement.resolution)}.")
-    if placement.step.backwards:
+        lines.append(f"but its stage is {stage_and_source(planned.resolution)}.")
+    if planned.tracked.backwards:
         return "\n".join(lines)
-    if is_third_party(placement.step.migration):
+    if is_third_party(planned.tracked.migration):
         lines.append(
             "\nFix: upgrade the package while nothing is served, or say that you know "
             "better, with MIGRATION_STAGES_OVERRIDE = "
-            f'{{"{name(placement)}": Stage.PRE_DEPLOY}}.'
+            f'{{"{name(planned)}": Stage.PRE_DEPLOY}}.'
         )
-    elif not placement.resolution.stage:
-        lines += ["", fix(explain(placement))]
-    elif placement.breaks:
+    elif not planned.resolution.stage:
+        lines += ["", fix(explain(planned))]
+    elif planned.breaks:
         lines.append(
             "\nFix: deploy in turn: first the code that can do without it, and what "
             "comes before it, then the rest."
@@ -170,8 +177,8 @@ def _blocked_migration(placement: Placement, explain: Explain, under_way: bool) 
     return "\n".join(lines)
 
 
-def _names(placement: Placement) -> str:
-    return _listed(placement.waits_for)
+def _names(planned: PlannedMigration) -> str:
+    return _listed(planned.waits_for)
 
 
 def _listed(keys: Iterable[tuple[str, str]]) -> str:
@@ -183,32 +190,32 @@ def too_late(plan: StagedPlan) -> str:
     parts = [
         "These migrations have to run before the new code does. Nothing was applied."
     ]
-    for placement in plan.blocked:
-        lines = [heading(placement), *sentences(placement.needed, NEW)]
+    for planned in plan.blocked:
+        lines = [heading(planned), *sentences(planned.needed, NEW)]
         parts.append("\n  ".join(lines))
     parts.append("Fix: run the same with --pre-deploy first.")
     return "\n\n".join(parts)
 
 
-def described(placement: Placement, verbosity: int) -> list[str]:
+def described(planned: PlannedMigration, verbosity: int) -> list[str]:
     """Return a migration with its stage, and the reasons where they are asked for."""
-    return [heading(placement), *_wrapped(_shown(placement, verbosity))]
+    return [heading(planned), *_wrapped(_shown(planned, verbosity))]
 
 
 def headed(
-    migration: Migration, placement: Placement | None, verbosity: int
+    migration: Migration, planned: PlannedMigration | None, verbosity: int
 ) -> list[str]:
     """Return a migration of a plan, or a part of one, with what is to be said of it."""
-    if placement is None:
+    if planned is None:
         return [str(migration)]
-    title = heading(placement)
-    if placement.extent is not Extent.WHOLE:
+    title = heading(planned)
+    if planned.part is not Part.WHOLE:
         title = str(migration)
-    return [title, *_wrapped(_shown(placement, verbosity))]
+    return [title, *_wrapped(_shown(planned, verbosity))]
 
 
-def _shown(placement: Placement, verbosity: int) -> list[str]:
-    return reasons(placement) if verbosity > 1 else _waits(placement)
+def _shown(planned: PlannedMigration, verbosity: int) -> list[str]:
+    return reasons(planned) if verbosity > 1 else _waits(planned)
 
 
 def _wrapped(texts: Iterable[str]) -> list[str]:
@@ -235,8 +242,3 @@ def broken(key: tuple[str, str], error: BaseException) -> str:
         f"{'.'.join(key)} does not fit the migrations before it: "
         f"{type(error).__name__}: {error}"
     )
-
-
-def unreachable(alias: str, error: BaseException) -> str:
-    """Say that a database does not answer."""
-    return f"The database {alias!r} cannot be reached: {str(error).strip()}"

@@ -13,8 +13,7 @@ import django
 from django.db.migrations import Migration
 
 import syzygy_like
-from syzygy_like.conf import Bridged, Guarded
-from syzygy_like.conf_validity import Fault, InvalidSettingError
+from syzygy_like.conf import Bridged, Fault, Guarded, InvalidSettingError
 from syzygy_like.planning.history import UnloadableError
 from syzygy_like.planning.resolver import InvalidStageError
 

@@ -9,7 +9,7 @@ documentation; what has to be escaped is in ``packages/core/src/command.ts`` of 
 from __future__ import annotations
 
 from syzygy_like.rehearsal.messages import findings
-from syzygy_like.rehearsal.report import Mishap, Report, Verdict
+from syzygy_like.rehearsal.report import Failure, Report, Verdict
 
 TITLE = "migrate rehearsal"
 
@@ -27,7 +27,7 @@ def rendered(report: Report) -> str:
 
 def _errors(report: Report) -> list[str]:
     # GitHub shows ten of a kind: what nothing had predicted comes first.
-    counted = [each for each in report.mishaps if each.reason and each.counts]
+    counted = [each for each in report.failures if each.reason and each.counts]
     disagreements, rest = (
         [_of_mishap("error", each) for each in some]
         for some in (report.disagreements, counted)
@@ -58,15 +58,15 @@ def _warnings(report: Report) -> list[str]:
     ]
     others = [
         _of_mishap("warning", each)
-        for each in report.mishaps
+        for each in report.failures
         if each.reason and not each.counts
     ]
     return [*others, *blocking, *unconfirmed]
 
 
-def _of_mishap(name: str, mishap: Mishap) -> str:
-    title, text = findings.title(mishap), findings.described(mishap)
-    return _command(name, title, text, mishap.path)
+def _of_mishap(name: str, failure: Failure) -> str:
+    title, text = findings.title(failure), findings.described(failure)
+    return _command(name, title, text, failure.path)
 
 
 def _command(name: str, title: str, message: str, path: str = "") -> str:

@@ -33,8 +33,8 @@ def with_relative_paths(report: Report) -> Report:
             dataclasses.replace(each, path=relative(each.path))
             for each in report.troubles
         ],
-        mishaps=[
+        failures=[
             dataclasses.replace(each, path=relative(each.path))
-            for each in report.mishaps
+            for each in report.failures
         ],
     )

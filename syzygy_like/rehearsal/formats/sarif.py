@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import syzygy_like
 from syzygy_like.rehearsal.messages import findings
-from syzygy_like.rehearsal.report import Mishap, Report, Trouble
+from syzygy_like.rehearsal.report import DeployProblem, Failure, Report
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 # Code scanning takes no result without a file: this one stands for the project.
@@ -24,7 +24,7 @@ Data = dict[str, Any]
 
 def rendered(report: Report) -> str:
     """Return a log of one run, with a result for each mishap and trouble; in ASCII."""
-    predicted = [each for each in report.mishaps if each.reason]
+    predicted = [each for each in report.failures if each.reason]
     results = [
         *map(_mishap, report.disagreements),
         *map(_trouble, report.troubles),
@@ -47,23 +47,23 @@ def rendered(report: Report) -> str:
     return json.dumps(log, indent=2)
 
 
-def _mishap(mishap: Mishap) -> Data:
-    rule = mishap.reason.rule if mishap.reason else "unpredicted"
+def _mishap(failure: Failure) -> Data:
+    rule = failure.reason.rule if failure.reason else "unpredicted"
     what = {
-        "database": mishap.database,
-        "migration": mishap.migration,
-        "code": mishap.version.value,
-        "moment": mishap.moment.value,
-        "model": mishap.model,
-        "action": mishap.action,
+        "database": failure.database,
+        "migration": failure.migration,
+        "code": failure.version.value,
+        "moment": failure.phase.value,
+        "model": failure.model,
+        "action": failure.action,
     }
-    properties = {**what, "predicted": mishap.reason is not None}
-    result = _result(rule, findings.described(mishap), mishap.path, what, properties)
-    is_error = mishap.counts or mishap.reason is None
+    properties = {**what, "predicted": failure.reason is not None}
+    result = _result(rule, findings.described(failure), failure.path, what, properties)
+    is_error = failure.counts or failure.reason is None
     return {**result, "level": "error" if is_error else "warning"}
 
 
-def _trouble(trouble: Trouble) -> Data:
+def _trouble(trouble: DeployProblem) -> Data:
     what = {"database": trouble.database, "migration": trouble.migration}
     text = "\n".join(filter(None, (findings.trouble(trouble), trouble.text)))
     return _result(trouble.kind.replace(" ", "-"), text, trouble.path, what, what)

@@ -9,12 +9,12 @@ from django.db import DEFAULT_DB_ALIAS
 from syzygy_like.compatibility import RULES
 from syzygy_like.compatibility.wording import NEW, OLD
 from syzygy_like.rehearsal.report import (
-    Mishap,
-    Moment,
+    DeployProblem,
+    Failure,
+    Phase,
     Reason,
     Report,
     Traffic,
-    Trouble,
     Unconfirmed,
     Verdict,
     Version,
@@ -25,10 +25,10 @@ MOST_OTHERS = 5
 
 _CODES = {Version.OLD: OLD, Version.NEW: NEW}
 _MOMENTS = {
-    Moment.WINDOW: "in the window",
-    Moment.AFTER: "after the deploy",
-    Moment.STRAIGHT: "after a plain migrate",
-    Moment.REVERTED: "after reverting",
+    Phase.WINDOW: "in the window",
+    Phase.AFTER: "after the deploy",
+    Phase.STRAIGHT: "after a plain migrate",
+    Phase.REVERTED: "after reverting",
 }
 _TROUBLES = {
     "blocked": "The plan is blocked: nothing is applied.",
@@ -67,20 +67,20 @@ def named(migration: str, database: str) -> str:
     return " ".join(f"{migration}{place}".split())
 
 
-def summary(mishap: Mishap) -> str:
+def summary(failure: Failure) -> str:
     """Return who failed, when and at what: "The old code fails in the window: ..."."""
-    what = ", ".join(filter(None, (mishap.model, mishap.action)))
-    code, moment = _CODES[mishap.version].capitalize(), _MOMENTS[mishap.moment]
-    return shortened(named(f"{code} fails {moment}: {what}", mishap.database))
+    what = ", ".join(filter(None, (failure.model, failure.action)))
+    code, phase = _CODES[failure.version].capitalize(), _MOMENTS[failure.phase]
+    return shortened(named(f"{code} fails {phase}: {what}", failure.database))
 
 
-def evidence(mishap: Mishap) -> list[str]:
+def evidence(failure: Failure) -> list[str]:
     """Return the statement, the error and what failed likewise, a line each."""
-    lines = [shortened(mishap.sql), first_line(mishap.error)]
-    if mishap.others:
-        shown = [shortened(each) for each in mishap.others[:MOST_OTHERS]]
-        rest = ", ..." if len(mishap.others) > MOST_OTHERS else ""
-        lines.append(f"and {len(mishap.others)} more: {', '.join(shown)}{rest}")
+    lines = [shortened(failure.sql), first_line(failure.error)]
+    if failure.others:
+        shown = [shortened(each) for each in failure.others[:MOST_OTHERS]]
+        rest = ", ..." if len(failure.others) > MOST_OTHERS else ""
+        lines.append(f"and {len(failure.others)} more: {', '.join(shown)}{rest}")
     return [line for line in lines if line]
 
 
@@ -98,24 +98,24 @@ def fix(reason: Reason) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def described(mishap: Mishap) -> str:
+def described(failure: Failure) -> str:
     """Return all that is to be said of a mishap, in lines."""
-    lines = [summary(mishap), *evidence(mishap)]
-    if mishap.reason:
-        lines += [f"Why: {why(mishap.reason)}", *fix(mishap.reason)]
+    lines = [summary(failure), *evidence(failure)]
+    if failure.reason:
+        lines += [f"Why: {why(failure.reason)}", *fix(failure.reason)]
     else:
         lines += [UNPREDICTED, REPORT_IT]
     return "\n".join(lines)
 
 
-def title(mishap: Mishap) -> str:
+def title(failure: Failure) -> str:
     """Return what a mishap is listed under: "shop.0002_name: null-rejected"."""
-    cause = mishap.migration or "no migration found"
-    rule = mishap.reason.rule if mishap.reason else "not predicted"
-    return f"{named(cause, mishap.database)}: {rule}"
+    cause = failure.migration or "no migration found"
+    rule = failure.reason.rule if failure.reason else "not predicted"
+    return f"{named(cause, failure.database)}: {rule}"
 
 
-def trouble(trouble: Trouble) -> str:
+def trouble(trouble: DeployProblem) -> str:
     """Return what is wrong with a deployment: "shop.0002_name: A migration..."."""
     text = _TROUBLES.get(trouble.kind, trouble.kind)
     if trouble.migration:
@@ -125,9 +125,9 @@ def trouble(trouble: Trouble) -> str:
 
 def unconfirmed(finding: Unconfirmed) -> str:
     """Return what was predicted and did not happen."""
-    moment = named(_MOMENTS[finding.moment], finding.database)
+    phase = named(_MOMENTS[finding.phase], finding.database)
     doubt = "hazard: " if finding.reason.hazard else ""
-    return f"{doubt}{moment}: {why(finding.reason)}"
+    return f"{doubt}{phase}: {why(finding.reason)}"
 
 
 def blocking(traffic: Traffic) -> str:
@@ -158,7 +158,7 @@ def rule(id: str) -> str:
 
 def verdict(report: Report) -> str:
     """Return what comes of a rehearsal, in a sentence or two."""
-    counted = [each for each in report.mishaps if each.counts]
+    counted = [each for each in report.failures if each.counts]
     parts = []
     if counted:
         parts.append(_failures(counted))
@@ -170,8 +170,8 @@ def verdict(report: Report) -> str:
         played = {(each.database, each.migration) for each in report.planned}
         migrations = _count(len(played), "pending migration")
         found = f"Nothing failed: {migrations}, {_count(len(report.steps), 'step')}."
-    others = [each for each in report.mishaps if not each.counts]
-    straight = [each for each in others if each.moment is Moment.STRAIGHT]
+    others = [each for each in report.failures if not each.counts]
+    straight = [each for each in others if each.phase is Phase.STRAIGHT]
     if len(straight) < len(others):
         found += " Hazards came true: see above."
     if straight:
@@ -179,10 +179,10 @@ def verdict(report: Report) -> str:
     return found
 
 
-def _failures(mishaps: Sequence[Mishap]) -> str:
+def _failures(failures: Sequence[Failure]) -> str:
     failed, missed = (
         sum(1 + len(each.others) for each in several)
-        for several in (mishaps, [each for each in mishaps if each.reason is None])
+        for several in (failures, [each for each in failures if each.reason is None])
     )
     note = f" ({missed} not predicted)" if missed else ""
     return f"{_count(failed, 'failure')}{note}"

@@ -9,7 +9,7 @@ from django.db.migrations import Migration
 from syzygy_like.planning.history import Key
 from syzygy_like.planning.messages.checks import listed
 from syzygy_like.rehearsal.messages.findings import first_line
-from syzygy_like.rehearsal.workload.runner import Failure
+from syzygy_like.rehearsal.workload.runner import FailedAction
 
 STRAIGHT = "Migrating a copy in one go"
 OWN = "Letting the old code work on its own database"
@@ -91,7 +91,7 @@ def lost(alias: str, why: str) -> str:
     )
 
 
-def usual(code: str, alias: str, failures: Sequence[Failure]) -> str:
+def baseline_failures(code: str, alias: str, failures: Sequence[FailedAction]) -> str:
     """Say what is left out, for a code cannot do it on its own database either."""
     first = failures[0]
     names = sorted({each.model for each in failures})

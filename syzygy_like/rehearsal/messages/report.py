@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from django.core.management.color import Style
 
 from syzygy_like.rehearsal.messages import findings
-from syzygy_like.rehearsal.report import Mishap, Moment, Report, Statement, Verdict
+from syzygy_like.rehearsal.report import Failure, Phase, Report, Statement, Verdict
 
 WIDTH = 100
 
@@ -45,35 +45,35 @@ def _troubles(report: Report, style: Style) -> list[str]:
 
 
 def _failures(report: Report, style: Style) -> list[str]:
-    found = [each for each in report.mishaps if each.counts]
+    found = [each for each in report.failures if each.counts]
     return _predicted("Failures:", found, style)
 
 
 def _hazards(report: Report, style: Style) -> list[str]:
     found = [
         each
-        for each in report.mishaps
-        if not each.counts and each.moment is not Moment.STRAIGHT
+        for each in report.failures
+        if not each.counts and each.phase is not Phase.STRAIGHT
     ]
     return _predicted("Hazards, which came true:", found, style)
 
 
 def _contrast(report: Report, style: Style) -> list[str]:
-    found = [each for each in report.mishaps if each.moment is Moment.STRAIGHT]
+    found = [each for each in report.failures if each.phase is Phase.STRAIGHT]
     return _predicted("What a plain migrate would break:", found, style)
 
 
-def _predicted(heading: str, found: Iterable[Mishap], style: Style) -> list[str]:
+def _predicted(heading: str, found: Iterable[Failure], style: Style) -> list[str]:
     predicted = [each for each in found if each.reason]
     if not predicted:
         return []
     return [style.MIGRATE_HEADING(heading), *_by_migration(predicted, style)]
 
 
-def _by_migration(mishaps: Iterable[Mishap], style: Style) -> list[str]:
+def _by_migration(failures: Iterable[Failure], style: Style) -> list[str]:
     """Return the mishaps under their migrations, those of one reason together."""
-    groups: dict[str, list[Mishap]] = {}
-    for each in mishaps:
+    groups: dict[str, list[Failure]] = {}
+    for each in failures:
         cause = findings.named(each.migration or "No migration found", each.database)
         path = f" ({each.path})" if each.path else ""
         groups.setdefault(findings.shortened(f"{cause}{path}"), []).append(each)
@@ -81,17 +81,17 @@ def _by_migration(mishaps: Iterable[Mishap], style: Style) -> list[str]:
     for heading, members in groups.items():
         lines.append(f"  {style.MIGRATE_LABEL(heading)}")
         for reason in dict.fromkeys(each.reason for each in members):
-            for mishap in (each for each in members if each.reason == reason):
-                lines += _mishap(mishap, style)
+            for failure in (each for each in members if each.reason == reason):
+                lines += _mishap(failure, style)
             if reason:
                 lines += _wrapped(f"Why: {findings.why(reason)}", 4)
                 lines += _indented(findings.fix(reason), 4)
     return lines
 
 
-def _mishap(mishap: Mishap, style: Style) -> list[str]:
-    lines = _wrapped(findings.summary(mishap), 4, style.ERROR)
-    for each in findings.evidence(mishap):
+def _mishap(failure: Failure, style: Style) -> list[str]:
+    lines = _wrapped(findings.summary(failure), 4, style.ERROR)
+    for each in findings.evidence(failure):
         lines += _wrapped(each, 6)
     return lines
 

@@ -23,7 +23,7 @@ OWN_RULES = (UnsuitableError, ProtectedError, RestrictedError)
 
 
 @dataclasses.dataclass(frozen=True)
-class Failure:
+class FailedAction:
     """
     What a model could not do.
 
@@ -88,8 +88,8 @@ def run(
     alias: str,
     start: int = 1,
     make: Callable[[str, int], Rows] = Rows,
-) -> Iterator[Failure]:
+) -> Iterator[FailedAction]:
     """Yield what fails of a model's actions, with new rows numbered from a start."""
     for action in actions:
         if failed := attempt(alias, action.do, make(alias, start)):
-            yield Failure(model._meta.label, action.name, *failed)
+            yield FailedAction(model._meta.label, action.name, *failed)

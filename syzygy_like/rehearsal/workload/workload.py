@@ -34,7 +34,7 @@ from syzygy_like.rehearsal.workload.rows import (
     typical,
     written_fields,
 )
-from syzygy_like.rehearsal.workload.runner import Failure, run
+from syzygy_like.rehearsal.workload.runner import FailedAction, run
 
 # Of each model, so many rows of others are changed: what one shows, most show.
 MOST_ROWS = 6
@@ -49,7 +49,7 @@ Only = Collection[tuple[str, str]]
 Actions = Callable[[Model], Iterable[Action]]
 
 
-class Code:
+class Workload:
     """
     The models of one version, at work on one database.
 
@@ -129,15 +129,17 @@ class Code:
         done = [_is_written(rows, model, fill) for fill in (typical, sparse)]
         return next(rows.numbers), any(done)
 
-    def alone(self, number: int, only: Only | None = None) -> list[Failure]:
+    def alone(self, number: int, only: Only | None = None) -> list[FailedAction]:
         """Return what fails of what each model does with rows of its own."""
         return self._run(self._alone, number, only)
 
-    def together(self, number: int, only: Only | None = None) -> list[Failure]:
+    def together(self, number: int, only: Only | None = None) -> list[FailedAction]:
         """Return what fails of what each model does with the rows there are."""
         return self._run(self._together, number, only)
 
-    def _run(self, actions: Actions, number: int, only: Only | None) -> list[Failure]:
+    def _run(
+        self, actions: Actions, number: int, only: Only | None
+    ) -> list[FailedAction]:
         """Do what is wanted; ``only`` has the models and actions, None for all."""
         wanted = None if only is None else {label for label, _ in only}
         used = [
@@ -228,10 +230,12 @@ def touched(model: Model) -> set[str]:
     return {each._meta.db_table for each in (*owners(model), *through)}
 
 
-def new_failures(found: Iterable[Failure], usual: Iterable[Failure]) -> list[Failure]:
+def new_failures(
+    found: Iterable[FailedAction], baseline_failures: Iterable[FailedAction]
+) -> list[FailedAction]:
     """Return the first of each that fails, but for what fails as usual."""
-    known = {(each.model, each.action) for each in usual}
-    first: dict[tuple[str, str], Failure] = {}
+    known = {(each.model, each.action) for each in baseline_failures}
+    first: dict[tuple[str, str], FailedAction] = {}
     for each in found:
         if (each.model, each.action) not in known:
             first.setdefault((each.model, each.action), each)

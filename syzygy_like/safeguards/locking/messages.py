@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from syzygy_like.conf_durations import text
-from syzygy_like.planning.messages.plans import unreachable
+from syzygy_like.durations import text
+from syzygy_like.safeguards.connections import unreachable
 from syzygy_like.safeguards.locking import (
     Acquired,
     Holder,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from syzygy_like.safeguards.connections import ask
 from syzygy_like.safeguards.locking.lock import Holder
-from syzygy_like.safeguards.locking.server import ServerLock, ask
+from syzygy_like.safeguards.locking.server import ServerLock
 
 # A session that is idle for as long is ended. Some servers have a minute, which a
 # migration may well take; this is MySQL's own default. ("wait_timeout" in its manual.)

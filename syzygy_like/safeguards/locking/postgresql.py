@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from syzygy_like.safeguards.connections import ask
 from syzygy_like.safeguards.locking.errors import PooledError
 from syzygy_like.safeguards.locking.lock import Holder
-from syzygy_like.safeguards.locking.server import ServerLock, ask
+from syzygy_like.safeguards.locking.server import ServerLock
 from syzygy_like.safeguards.poolers import is_pooled
 
 # The first half of the key; others who take advisory locks hardly take this one.

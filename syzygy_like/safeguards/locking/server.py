@@ -3,33 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from typing import Any
 
 from django.db import Error
 
+from syzygy_like.safeguards.connections import ask, own_connection
 from syzygy_like.safeguards.locking.lock import Identity, identity
-
-
-def own_connection(connection: Any) -> Any:
-    """
-    Return a connection like another one, not yet open, for one session of its own.
-
-    It is in no transaction: one that stays open is waited for by whoever builds an
-    index concurrently. Nor is it from a pool of the driver's, which the migrations may
-    need to the last.
-    """
-    own = connection.copy()
-    own.settings_dict["AUTOCOMMIT"] = True
-    own.settings_dict.get("OPTIONS", {}).pop("pool", None)
-    return own
-
-
-def ask(connection: Any, sql: str, params: Sequence[Any] = ()) -> Any:
-    """Return the first row of an answer, None if there is none."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        return cursor.fetchone()
 
 
 class ServerLock:

@@ -17,8 +17,8 @@ from typing import Any
 
 from django.db import connections
 
-from syzygy_like.executor.hooks import Quorum
 from syzygy_like.safeguards.interrupts import held_back, stopped_once
+from syzygy_like.safeguards.limits import Quorum
 from syzygy_like.safeguards.quorum.errors import (
     CacheFault,
     CacheFaultError,
@@ -42,7 +42,7 @@ from syzygy_like.safeguards.quorum.events import (
 )
 from syzygy_like.safeguards.quorum.leader import leading
 from syzygy_like.safeguards.quorum.meeting import Member
-from syzygy_like.safeguards.quorum.participant import Attendance
+from syzygy_like.safeguards.quorum.participant import Participant
 from syzygy_like.safeguards.quorum.store import store_for
 
 __all__ = [
@@ -94,7 +94,7 @@ def joined(
         return
     member = Member(quorum.party, secrets.token_hex(8), quorum.size)
     with contextlib.closing(store_for(alias)) as store:
-        attendance = Attendance(member, subject_of(agenda), store, tell)
+        attendance = Participant(member, subject_of(agenda), store, tell)
         leads = _meet(attendance, alias, quorum.timeout, look)
     if not leads:
         yield True
@@ -104,7 +104,7 @@ def joined(
 
 
 def _meet(
-    attendance: Attendance, alias: str, timeout: float, look: Callable[[], Agenda]
+    attendance: Participant, alias: str, timeout: float, look: Callable[[], Agenda]
 ) -> bool:
     """
     Attend a meeting; tell whether to lead it. Who does not lead has left.

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from syzygy_like.safeguards.quorum.events import Arrived, Elsewhere, Lost, Withdrawn
-from syzygy_like.safeguards.quorum.liveness import Watch
+from syzygy_like.safeguards.quorum.liveness import Liveness
 from syzygy_like.safeguards.quorum.meeting import Meeting, Meetings, Member, Phase
 
 
-class Roll:
+class Announcer:
     """What has been told about the parties that gather, from one member's view."""
 
-    def __init__(self, own: Member, watch: Watch, tell: Callable[[Any], None]):
+    def __init__(self, own: Member, watch: Liveness, tell: Callable[[Any], None]):
         self.own = own
         self.watch = watch
         self.tell = tell

@@ -21,7 +21,7 @@ from django.db import (
     models,
 )
 
-from syzygy_like.safeguards.locking.server import ask, own_connection
+from syzygy_like.safeguards.connections import ask, own_connection
 from syzygy_like.safeguards.locking.vendors import database_name
 from syzygy_like.safeguards.quorum.errors import (
     MeetingPlaceError,

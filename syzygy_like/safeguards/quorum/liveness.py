@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-class Watch:
+class Liveness:
     """
     Tells the living from the dead by their beats, and by no clock but one's own.
 

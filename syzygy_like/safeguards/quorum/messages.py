@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from syzygy_like import conf_durations
+from syzygy_like import durations
 from syzygy_like.conf import QUORUM_CACHE
 from syzygy_like.safeguards.quorum import (
     Arrived,
@@ -50,7 +50,7 @@ def withdrawn(event: Withdrawn) -> str:
 def lost(event: Lost) -> str:
     """Say that a party does not count any more."""
     return (
-        f"Party {event.party} was not heard of for {conf_durations.text(event.silence)}, "
+        f"Party {event.party} was not heard of for {durations.text(event.silence)}, "
         f"and does not count: {event.count} of {event.size}."
     )
 
@@ -69,7 +69,7 @@ def led(event: Led) -> str:
     if event.former:
         return (
             f"Party {event.former}, which was applying the plan, was not heard of for "
-            f"{conf_durations.text(event.silence)}. Party {event.party}{own} goes on."
+            f"{durations.text(event.silence)}. Party {event.party}{own} goes on."
         )
     return f"Party {event.party}{own} applies the plan for all."
 
@@ -86,7 +86,7 @@ def timed_out(error: QuorumTimeoutError) -> str:
     others = f"\nBut {_others(error.elsewhere)}." if error.elsewhere else ""
     return (
         f"Only {here} of {error.size} parties have come in "
-        f"{conf_durations.text(error.timeout)}: {_named(error.parties)}. "
+        f"{durations.text(error.timeout)}: {_named(error.parties)}. "
         f"{missing} {'is' if missing == 1 else 'are'} missing.{others}\n"
         "Nothing was applied, and this party has left. Run the same again on all of "
         "them, with a longer --quorum-timeout if they need more time to come."

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from syzygy_like.safeguards.quorum.announcer import Roll
+from syzygy_like.safeguards.quorum.announcer import Announcer
 from syzygy_like.safeguards.quorum.errors import (
     DifferentSizeError,
     EvictedError,
@@ -19,7 +19,7 @@ from syzygy_like.safeguards.quorum.errors import (
     UnreachableError,
 )
 from syzygy_like.safeguards.quorum.events import Done, Led
-from syzygy_like.safeguards.quorum.liveness import Watch
+from syzygy_like.safeguards.quorum.liveness import Liveness
 from syzygy_like.safeguards.quorum.meeting import Meeting, Meetings, Member, Phase
 from syzygy_like.safeguards.quorum.store import Step, Store
 
@@ -33,7 +33,7 @@ FAREWELL = 3.0
 OUTAGE = 600.0
 
 
-class Attendance:
+class Participant:
     """A process that speaks for a party at the meeting about a subject."""
 
     def __init__(
@@ -43,8 +43,8 @@ class Attendance:
         self.subject = subject
         self.store = store
         self.tell = tell
-        self.watch = Watch(SILENCE)
-        self.roll = Roll(member, self.watch, tell)
+        self.watch = Liveness(SILENCE)
+        self.roll = Announcer(member, self.watch, tell)
         self.name = secrets.token_hex(8)
         self._looked = time.monotonic()
 
@@ -70,7 +70,7 @@ class Attendance:
             self._change(
                 lambda each: each.change(self.name, lambda each: each.leave(token)),
                 # Ctrl-C may have cut the connection.
-                patience=FAREWELL,
+                retry_policy=FAREWELL,
             )
 
     def wait(self, timeout: float) -> bool:
@@ -185,9 +185,9 @@ class Attendance:
             raise EvictedError(self.store.place)
         return meeting, meetings
 
-    def _change(self, step: Step, patience: float = OUTAGE) -> Meetings:
+    def _change(self, step: Step, retry_policy: float = OUTAGE) -> Meetings:
         """Change the meetings, waiting for the place to answer some seconds."""
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + retry_policy
         while True:
             try:
                 return self.store.change(step)

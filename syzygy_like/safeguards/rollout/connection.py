@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connections
 
 from syzygy_like import conf
-from syzygy_like.safeguards.locking.server import ask, own_connection
+from syzygy_like.safeguards.connections import ask, own_connection
 from syzygy_like.safeguards.poolers import is_pooled
 from syzygy_like.safeguards.rollout.backends import backends
 from syzygy_like.safeguards.rollout.code_id import this_code

@@ -6,7 +6,7 @@ import glob
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from syzygy_like import conf_durations
+from syzygy_like import durations
 from syzygy_like.safeguards.rollout import (
     Backend,
     BehindPoolerError,
@@ -39,7 +39,7 @@ def described(backend: Backend) -> str:
 
 def length(seconds: float) -> str:
     """Return a length of time in whole seconds: the clocks are not ours."""
-    return conf_durations.text(max(1, round(seconds)))
+    return durations.text(max(1, round(seconds)))
 
 
 def listed(backends: Iterable[Backend]) -> str:
@@ -63,7 +63,7 @@ def watching(event: Watching) -> str:
     )
     return (
         "No connection of other code is there. Watching until there has been none for "
-        f"{conf_durations.text(event.seconds)}: {why}."
+        f"{durations.text(event.seconds)}: {why}."
     )
 
 
@@ -71,7 +71,7 @@ def rolled_out(event: RolledOut) -> str:
     """Say that no other code was seen, and what that is worth."""
     text = f"No connection of other code is left ({event.count} of this code)."
     if event.seconds:
-        text += f" None has been seen for {conf_durations.text(event.seconds)}."
+        text += f" None has been seen for {durations.text(event.seconds)}."
     if event.pooled:
         text += " What is idle behind a pooler cannot be seen."
     return text
@@ -79,7 +79,7 @@ def rolled_out(event: RolledOut) -> str:
 
 def unfinished(error: RolloutUnfinishedError) -> str:
     """Say who is still there, and the ways out."""
-    waited = f"Waited for {conf_durations.text(error.wait)}. " if error.wait else ""
+    waited = f"Waited for {durations.text(error.wait)}. " if error.wait else ""
     seen = "" if error.ago < 1 else f" (seen last {length(error.ago)} ago)"
     if not error.backends:
         return (

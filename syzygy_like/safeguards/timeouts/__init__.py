@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syzygy_like.executor.hooks import Limits
+from syzygy_like.safeguards.limits import Limits
 from syzygy_like.safeguards.timeouts.blockers import Blocker
 from syzygy_like.safeguards.timeouts.errors import (
     LimitError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from syzygy_like.conf_durations import text
+from syzygy_like.durations import text
 from syzygy_like.safeguards.timeouts import (
     Blocker,
     LockTimeoutError,

@@ -6,23 +6,23 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from syzygy_like.executor.hooks import Limits, NoPatience
+from syzygy_like.safeguards.limits import Limits, NoRetries
 from syzygy_like.safeguards.timeouts.dialects import DIALECTS, dialect
 from syzygy_like.safeguards.timeouts.errors import NoLimitsError
-from syzygy_like.safeguards.timeouts.session import Force
-from syzygy_like.safeguards.timeouts.trials import Trial
+from syzygy_like.safeguards.timeouts.session import SessionTimeouts
+from syzygy_like.safeguards.timeouts.trials import RetryLoop
 from syzygy_like.safeguards.timeouts.watcher import Watcher, watching
 
 T = TypeVar("T")
 
 
-class Patient(NoPatience):
+class Patient(NoRetries):
     """Puts limits in force, and tries again. ``tell`` is told what happens."""
 
     def __init__(self, limits: Limits, tell: Callable[[Any], None]):
         self.limits = limits
         self.tell = tell
-        self.force: Force | None = None
+        self.force: SessionTimeouts | None = None
 
     @contextlib.contextmanager
     def in_force(self, connection: Any) -> Iterator[None]:
@@ -37,7 +37,7 @@ class Patient(NoPatience):
                 raise NoLimitsError(connection.alias, connection.vendor)
             yield
             return
-        force = Force(found, self.limits, self.tell)
+        force = SessionTimeouts(found, self.limits, self.tell)
         before = self.force
         with force.on(), watching(self._watcher(force)):
             self.force = force
@@ -46,7 +46,7 @@ class Patient(NoPatience):
             finally:
                 self.force = before
 
-    def _watcher(self, force: Force) -> Watcher:
+    def _watcher(self, force: SessionTimeouts) -> Watcher:
         given = [self.limits.statement_timeout]
         if self.limits.lock_timeout:
             given.append(force.dialect.waits(self.limits.lock_timeout))
@@ -74,7 +74,7 @@ class Patient(NoPatience):
         is_limited = self.limits.are_given and connection.vendor in DIALECTS
         if not is_limited or connection.in_atomic_block:
             return action()
-        trial = Trial(connection, name, self.limits, self.force, self.tell, is_safe)
+        trial = RetryLoop(connection, name, self.limits, self.force, self.tell, is_safe)
         while True:
             try:
                 return action()

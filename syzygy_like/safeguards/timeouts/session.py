@@ -11,7 +11,7 @@ from typing import Any
 from django.db import Error
 from django.db.backends.signals import connection_created
 
-from syzygy_like.executor.hooks import Limits
+from syzygy_like.safeguards.limits import Limits
 from syzygy_like.safeguards.timeouts.blockers import shortened
 from syzygy_like.safeguards.timeouts.dialects import Dialect, Values
 from syzygy_like.safeguards.timeouts.events import Unlimited
@@ -26,7 +26,7 @@ IDLE = 0
 HARMLESS = re.compile(r"\s*(SELECT|INSERT|DELETE|SET|SHOW)\b", re.IGNORECASE)
 
 
-class Force:
+class SessionTimeouts:
     """
     Limits that hold for the statements of a connection, whoever executes them.
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from syzygy_like.executor.hooks import Limits
+from syzygy_like.safeguards.limits import Limits
 from syzygy_like.safeguards.timeouts.blockers import shortened
 from syzygy_like.safeguards.timeouts.dialects import dialect
 from syzygy_like.safeguards.timeouts.errors import (
@@ -16,7 +16,7 @@ from syzygy_like.safeguards.timeouts.errors import (
 )
 from syzygy_like.safeguards.timeouts.events import Retry
 from syzygy_like.safeguards.timeouts.failures import Failure, failure
-from syzygy_like.safeguards.timeouts.session import Force
+from syzygy_like.safeguards.timeouts.session import SessionTimeouts
 from syzygy_like.safeguards.timeouts.watcher import Running
 from syzygy_like.signals import migration_retried
 
@@ -28,7 +28,7 @@ LONGEST_DELAY = 30.0
 ELAPSED = 0.9
 
 
-class Trial:
+class RetryLoop:
     """Tries of an action of a migration; see ``guard.Patience``."""
 
     def __init__(
@@ -36,7 +36,7 @@ class Trial:
         connection: Any,
         name: str,
         limits: Limits,
-        force: Force | None,
+        force: SessionTimeouts | None,
         tell: Callable[[Any], None],
         is_safe: Callable[[], bool],
     ):

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from syzygy_like.safeguards.locking.server import own_connection
+from syzygy_like.safeguards.connections import own_connection
 from syzygy_like.safeguards.timeouts.blockers import Blocker, blockers
 
 # How often to look at most: PostgreSQL looks through all locks for an answer.
