@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.databases import ALIASES, Databases, Unavailable, missing
-from tests.projects import Project
+from tests.support.databases import ALIASES, Databases, Unavailable, missing
+from tests.support.projects import Project
 
 settings.register_profile("default", deadline=None, max_examples=50)
 settings.register_profile(

@@ -1,4 +1,4 @@
-from tests import databases
+from tests.support import databases
 
 SECRET_KEY = "tests"
 USE_TZ = True

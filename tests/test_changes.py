@@ -9,9 +9,9 @@ from django.db import connections
 
 from syzygy_like.planning import backends
 from tests.changes import CHANGES, Change, Outcome
-from tests.deployment import Deployment
-from tests.deployment_projects import write_models
-from tests.projects import Project
+from tests.support.deployment import Deployment
+from tests.support.deployment_projects import write_models
+from tests.support.projects import Project
 
 # Of contrib.postgres, whose fields do without being installed.
 NOT_INSTALLED = "postgres.E005"

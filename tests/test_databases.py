@@ -9,7 +9,7 @@ from django.apps.registry import Apps
 from django.db import connection, connections, models
 from django.db.migrations.recorder import MigrationRecorder
 
-from tests.databases import ALIASES, Databases, Unavailable, missing
+from tests.support.databases import ALIASES, Databases, Unavailable, missing
 
 
 def test_the_vendor_answers(database, request):

@@ -73,7 +73,7 @@ from syzygy_like.rehearsal.formats import FORMATS
 from syzygy_like.rehearsal.report import Phase, Verdict, Version
 from syzygy_like.rehearsal.scratch.swapping import standing_in
 from syzygy_like.safeguards.locking import PooledError, Unlocked
-from tests.projects import Project
+from tests.support.projects import Project
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -768,7 +768,9 @@ def test_layers_are_all_told():
 
 
 def test_layers_are_those_that_a_test_holds():
-    held = pytest.importorskip("tests.test_layers", exc_type=ModuleNotFoundError)
+    held = pytest.importorskip(
+        "tests.contracts.test_layers", exc_type=ModuleNotFoundError
+    )
     assert layers() == list(held.LAYERS)
 
 

@@ -30,10 +30,10 @@ def plan_pre_deploy(
     ``tracked_migrations`` are in an order in which they can be applied to ``start``,
     whose code is the code now serving; ``parents`` are what each must come after. What
     the code being rolled out needs, and cannot have yet, is blocked. ``new_state``
-    returns a deploy state at the start; without one nothing is taken in halves, nor before what
-    it comes after. If a deploy is under way, ``start`` is where all that is begun
-    leads, the crossing has come as far as the database, and what is ``kept`` stays
-    deferred.
+    returns a deploy state at the start; without one nothing is applied in parts, nor
+    before what it comes after. If a deploy is under way, ``start`` is where all that is
+    begun leads, the deploy state has come as far as the database, and what is ``kept``
+    stays deferred.
     """
     halved: set[Key] = set()
     while True:

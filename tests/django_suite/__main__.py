@@ -12,8 +12,8 @@ from pathlib import Path
 
 import django
 
-from tests.databases import VENDORS, PostgreSQL
 from tests.django_suite.comparison import Comparison
+from tests.support.databases import VENDORS, PostgreSQL
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -5,7 +5,7 @@ import os
 
 from test_sqlite import *  # noqa: F403
 
-from tests.databases import mysql_driver
+from tests.support.databases import mysql_driver
 
 DATABASES = json.loads(os.environ["DJANGO_SUITE_DATABASES"])
 TEST_RUNNER = "tests.django_suite.recording.RecordingRunner"
