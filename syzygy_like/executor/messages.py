@@ -12,7 +12,6 @@ from syzygy_like.executor.conflicts import (
     Fault,
     InvalidEntryError,
 )
-from syzygy_like.executor.errors import MigrationFailedError, RolledBackError
 from syzygy_like.executor.ledger import ConcurrentRunError
 from syzygy_like.executor.record import InvalidRecordError
 from syzygy_like.executor.rows import LostRowsError
@@ -241,15 +240,6 @@ def concurrent(error: ConcurrentRunError) -> str:
     )
 
 
-def _failed(error: MigrationFailedError | RolledBackError) -> str:
-    # Imported here, for it has what only a run needs that fails.
-    from syzygy_like.executor import messages_failing
-
-    if isinstance(error, RolledBackError):
-        return messages_failing.rolled_back(error)
-    return messages_failing.failed(error.migration, error.error, error.is_whole)
-
-
 # How to say what went wrong, by what is raised; what planning raises, too.
 ERRORS: dict[type[Exception], Callable[[Any], str]] = {
     DeployUnderWayError: conflict,
@@ -257,8 +247,6 @@ ERRORS: dict[type[Exception], Callable[[Any], str]] = {
     LostRowsError: lost_rows,
     InvalidEntryError: invalid_entry,
     ConcurrentRunError: concurrent,
-    MigrationFailedError: _failed,
-    RolledBackError: _failed,
     **errors.ERRORS,
 }
 

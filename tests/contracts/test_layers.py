@@ -14,92 +14,51 @@ import pytest
 import syzygy_like
 
 PACKAGE = Path(syzygy_like.__file__).parent
-# Each imports only those before it; docs/reference/layers.rst shows the same list.
-PURE = (
-    "stages",
-    "durations",
-    "schema",
-    "compat",
-    "bridge",
-    "release",
-    "autodetector",
-    "sql",
-    "tracking",
-    "effects",
-    "crossing",
-    "record",
-    "resolver",
-    "placements",
-    "needs",
-    "planner",
-    "explain",
-    "rewriting",
-    "report",
+# From the ground up. Each room imports from lower floors only, neighbours on one floor
+# never import each other; docs/contributing/layers.rst shows the same.
+FLOORS = (
+    ("stages", "durations", "console", "signals", "seam"),
+    ("conf",),
+    ("schema",),
+    ("compatibility",),
+    ("expand_contract", "safeguards"),
+    ("planning",),
+    ("executor", "checks"),
+    ("makemigrations", "operations", "rehearsal"),
+    ("management",),
+    ("apps",),
 )
-ADAPTERS = (
-    "delays",
-    "conf",
-    "arguments",
-    "policies",
-    "backends",
-    "databases",
-    "history",
-    "tables",
-    "digests",
-    "ledger",
-    "looking",
-    "consoles",
-    "interrupts",
-    "progress",
-    "guard",
-    "journal",
-    "indexes",
-    "repeating",
-    "failures",
-    "locking",
-    "quorum",
-    "signals",
-    "timeouts",
-    "rollout",
-    "operations",
-    "conflicts",
-    "legs",
-    "deploys",
-    "rows",
-    "exercise",
-    "scratch",
-    "starts",
-    "traffic",
-    "messages",
-    "recording",
-    "steps",
-    "carrying",
-    "runs",
-    "itineraries",
-    "waypoints",
-    "stepping",
-    "rollback",
-    "cutting",
-    "scheduling",
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+ROOMS = {"schema", "compatibility", "expand_contract", "safeguards", "planning"} | {
     "executor",
-    "previews",
-    "status",
-    "seam",
-    "staged",
-    "measures",
-    "production",
+    "makemigrations",
+    "operations",
     "rehearsal",
-    "authoring",
-    "splitting",
-    "cache",
-    "review",
-    "checks",
-    "apps",
     "management",
-)
-LAYERS = (*PURE, *ADAPTERS)
+}
 FILES = sorted(PACKAGE.rglob("*.py"))
-# What the pure layers have no business with.
+# What has no business with a database, a clock or a file: rooms, and single modules.
+PURE = {
+    "schema",
+    "compatibility",
+    "expand_contract",
+    "planning/explanation",
+    "planning/placing",
+    "planning/plan",
+    "planning/post_deploy",
+    "planning/pre_deploy",
+    "planning/requirements",
+    "planning/resolver",
+    "planning/waypoints",
+    "executor/record",
+    "makemigrations/autodetector",
+    "makemigrations/questioner",
+    "makemigrations/split/edits",
+    "makemigrations/split/source",
+    "rehearsal/report",
+}
+# What gives the same objects that it is given.
+GOING_THROUGH = {"zip", "enumerate", "reversed", "sorted", "list", "tuple", "iter"}
 IMPURE = {"connection", "connections", "router", "timezone", "time", "os", "open"}
 
 every_file = pytest.mark.parametrize(
@@ -111,8 +70,13 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def layer_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+def module_of(path: Path) -> str:
+    """Return a path within the package, without its ending: "schema/tables"."""
+    return path.relative_to(PACKAGE).with_suffix("").as_posix()
+
+
+def room_of(path: Path) -> str:
+    return module_of(path).partition("/")[0]
 
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:
@@ -127,7 +91,7 @@ def imports(path: Path) -> Iterator[tuple[str, str]]:
                 yield name.name, name.asname or name.name.partition(".")[0]
 
 
-def imported_layers(path: Path) -> set[str]:
+def imported_rooms(path: Path) -> set[str]:
     found = set()
     for module, name in imports(path):
         package, _, rest = module.partition(".")
@@ -137,58 +101,142 @@ def imported_layers(path: Path) -> set[str]:
 
 
 @every_file
-def test_a_module_imports_only_layers_above_it(path):
-    layer = layer_of(path)
-    above = LAYERS if layer == "__init__" else LAYERS[: LAYERS.index(layer) + 1]
-    assert imported_layers(path) <= set(above)
+def test_a_room_imports_from_lower_floors_only(path):
+    room = room_of(path)
+    if room != "__init__":
+        lower = {other for other in FLOOR if FLOOR[other] < FLOOR[room]}
+        assert imported_rooms(path) <= {room} | lower
 
 
-def test_every_module_has_a_layer():
-    assert {layer_of(path) for path in FILES} == {"__init__", *LAYERS}
-
-
-def test_the_docs_show_the_same_list():
-    page = PACKAGE.parent / "docs" / "reference" / "layers.rst"
-    lines = page.read_text(encoding="utf-8").splitlines()
-    shown = [line.split("``")[1] for line in lines if line.startswith("   * - ``")]
-    assert tuple(shown) == LAYERS
+def test_every_room_and_module_has_a_floor():
+    assert {room_of(path) for path in FILES} == {"__init__", *FLOOR}
+    assert {path.name for path in PACKAGE.iterdir() if path.is_dir()} - {
+        "__pycache__"
+    } == ROOMS
 
 
 @every_file
-def test_pure_layers_know_no_database_and_no_clock(path):
-    if layer_of(path) in PURE:
+def test_safeguards_know_nothing_of_migrations(path):
+    if room_of(path) == "safeguards":
+        ground = {"safeguards", *FLOORS[0], *FLOORS[1]}
+        assert imported_rooms(path) <= ground
+
+
+@every_file
+def test_rooms_hand_on_public_names_only(path):
+    """The ``__init__`` of a room is empty, or a list of names from its modules."""
+    if path.name == "__init__.py" and path.parent != PACKAGE:
+        allowed = (ast.Import, ast.ImportFrom)
+        for node in tree(path).body:
+            is_text = isinstance(node, ast.Expr) and isinstance(
+                node.value, ast.Constant
+            )
+            is_list = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == (
+                "__all__"
+            )
+            assert is_text or is_list or isinstance(node, allowed)
+
+
+def test_the_docs_show_the_same_floors():
+    page = PACKAGE.parent / "docs" / "contributing" / "layers.rst"
+    lines = page.read_text(encoding="utf-8").splitlines()
+    shown = [line.split("``")[1] for line in lines if line.startswith("   * - ``")]
+    assert shown == [room for rooms in FLOORS for room in rooms]
+
+
+@every_file
+def test_pure_rooms_know_no_database_and_no_clock(path):
+    module = module_of(path)
+    if module in PURE or room_of(path) in PURE:
         assert IMPURE.isdisjoint(name for _, name in imports(path))
 
 
+def test_pure_modules_are_there():
+    there = {module_of(path) for path in FILES} | {room_of(path) for path in FILES}
+    assert there >= PURE
+
+
 def test_the_package_itself_imports_nothing_but_stages():
-    assert imported_layers(PACKAGE / "__init__.py") == {"stages"}
+    assert imported_rooms(PACKAGE / "__init__.py") == {"stages"}
     assert syzygy_like.__all__ == ["Stage", "StageSource", "__version__"]
 
 
-def assigned_attributes(path: Path) -> Iterator[str]:
-    """Yield the names whose attributes a file assigns or deletes."""
+def of_others(path: Path) -> set[str]:
+    """
+    Return the names of what is not the package's own.
+
+    They are what is imported from elsewhere, and what comes out of that: by an
+    assignment, a loop or a comprehension, but not by a call, which may make a copy.
+    """
+    names = {name for module, name in imports(path) if is_of_others(module)}
+    bindings = [
+        (target, value)
+        for node in ast.walk(tree(path))
+        for target, value in bound(node)
+        if target is not None
+    ]
+    while True:
+        more = {
+            name
+            for target, value in bindings
+            if not names.isdisjoint(roots(value))
+            for name in roots(target)
+        }
+        if more <= names:
+            return names
+        names |= more
+
+
+def is_of_others(module: str) -> bool:
+    package = module.partition(".")[0]
+    return package not in {"syzygy_like", *sys.stdlib_module_names}
+
+
+def bound(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Yield what a node binds, and to what."""
+    if isinstance(node, ast.Assign):
+        for target in node.targets:
+            if not isinstance(target, (ast.Attribute, ast.Subscript)):
+                yield target, node.value
+    elif isinstance(node, ast.AnnAssign) and node.value:
+        yield node.target, node.value
+    elif isinstance(node, (ast.For, ast.comprehension)):
+        yield node.target, node.iter
+
+
+def roots(node: ast.expr) -> Iterator[str]:
+    """Yield the names whose objects, or parts of them, an expression is."""
+    if isinstance(node, ast.Name):
+        yield node.id
+    elif isinstance(node, (ast.Attribute, ast.Subscript, ast.Starred)):
+        yield from roots(node.value)
+    elif isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+        for each in node.elts:
+            yield from roots(each)
+    elif isinstance(node, ast.Dict):
+        for each in (*node.keys, *node.values):
+            yield from roots(each) if each else ()
+    elif isinstance(node, ast.Call) and ast.unparse(node.func) in GOING_THROUGH:
+        for each in node.args:
+            yield from roots(each)
+
+
+def assigned(path: Path) -> Iterator[str]:
+    """Yield the names of objects that a file assigns to, or deletes from."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
-            root = node.value
-            while isinstance(root, ast.Attribute):
-                root = root.value
-            if isinstance(root, ast.Name):
-                yield root.id
+            yield from roots(node.value)
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in {
             "setattr",
             "delattr",
         }:
-            yield ast.unparse(node.args[0]).partition(".")[0]
-
-
-def names_of_django(path: Path) -> set[str]:
-    return {name for module, name in imports(path) if module.startswith("django")}
+            yield from roots(node.args[0])
 
 
 @every_file
-def test_nothing_but_the_seam_assigns_into_django(path):
+def test_nothing_but_the_seam_assigns_into_other_peoples_objects(path):
     if path.name != "seam.py":
-        assert names_of_django(path).isdisjoint(assigned_attributes(path))
+        assert of_others(path).isdisjoint(assigned(path))
 
 
 def test_the_seam_replaces_two_names():
@@ -227,10 +275,13 @@ def test_a_plain_migrate_imports_none_of_the_machinery():
         "syzygy_like.checks",
         "syzygy_like.conf",
         "syzygy_like.console",
+        "syzygy_like.durations",
+        "syzygy_like.executor",
         "syzygy_like.executor.looking",
         "syzygy_like.management",
         "syzygy_like.management.commands",
         "syzygy_like.management.commands.migrate",
+        "syzygy_like.management.migrate",
         "syzygy_like.seam",
         "syzygy_like.stages",
         "syzygy_like.executor.tables",
@@ -241,7 +292,7 @@ def test_a_staged_run_imports_only_what_it_was_asked_for():
     code = (
         "import sys, syzygy_like.management.migrate.guarded\n"
         "names = [name for name in sys.modules if 'syzygy_like.' in name]\n"
-        "print(*{name.split('.')[1] for name in names})\n"
+        "print(*names)\n"
     )
     environ = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
     run = subprocess.run(
@@ -252,5 +303,7 @@ def test_a_staged_run_imports_only_what_it_was_asked_for():
         env=environ,
     )
     imported = set(run.stdout.split())
-    assert "staged" in imported, run.stderr
-    assert not imported & {"quorum", "timeouts", "rollout", "operations", "rehearsal"}
+    assert "syzygy_like.management.migrate.run" in imported, run.stderr
+    unwanted = ("quorum", "timeouts", "rollout")
+    assert not imported & {f"syzygy_like.safeguards.{each}" for each in unwanted}
+    assert not imported & {"syzygy_like.operations", "syzygy_like.rehearsal"}

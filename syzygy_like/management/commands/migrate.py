@@ -87,7 +87,7 @@ class Command(migrate.Command):
         if verbosity < 1 or not self.stdout.isatty():
             yield
             return
-        from syzygy_like.management.migrate.progress import Counter
+        from syzygy_like.executor.progress import Counter
 
         self.counter = Counter(self.stdout)
         with self.counter.counting():

@@ -12,6 +12,7 @@ from django.db.migrations import Migration
 
 from syzygy_like import conf, seam
 from syzygy_like.executor import messages
+from syzygy_like.executor.errors import MigrationFailedError, RolledBackError
 from syzygy_like.executor.executor import StagedExecutor, staged_class
 from syzygy_like.executor.hooks import RunHooks
 from syzygy_like.executor.preview import statements
@@ -76,6 +77,11 @@ class StagedMigrate:
         """Let Django's handle() do its work. Raises CommandError where it cannot."""
         try:
             self._run(handle)
+        except (MigrationFailedError, RolledBackError) as error:
+            # Imported here, for it has what only a run needs that fails.
+            from syzygy_like.management.migrate import messages_failing
+
+            raise CommandError(messages_failing.said(error)) from error
         except tuple(messages.ERRORS) as error:
             say = next(
                 say for kind, say in messages.ERRORS.items() if isinstance(error, kind)

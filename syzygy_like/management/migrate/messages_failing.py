@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from django.db.migrations import Migration
 
-from syzygy_like.executor.errors import RolledBackError
+from syzygy_like.executor.errors import MigrationFailedError, RolledBackError
 from syzygy_like.executor.messages_rollback import named
 from syzygy_like.management.migrate.messages import reason
+
+
+def said(error: MigrationFailedError | RolledBackError) -> str:
+    """Say what failed, and what became of the run."""
+    if isinstance(error, RolledBackError):
+        return rolled_back(error)
+    return failed(error.migration, error.error, error.is_whole)
 
 
 def rolled_back(error: RolledBackError) -> str:

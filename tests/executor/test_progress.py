@@ -11,8 +11,8 @@ from django.core.management.base import CommandError, OutputWrapper
 from django.core.management.commands import migrate as django_migrate
 from django.db import migrations, models
 
+from syzygy_like.executor.progress import LONG, Counter, clock
 from syzygy_like.management.commands.migrate import Command
-from syzygy_like.management.migrate.progress import LONG, Counter, clock
 
 KEY = ("id", models.BigAutoField(primary_key=True))
 NUMBER = models.IntegerField(null=True)
