@@ -8,99 +8,101 @@ from syzygy_like.compatibility.rules import Comparison, Problem, rule
 
 
 @rule("required-column")
-def required_column(pair: Comparison) -> Iterator[Problem]:
+def required_column(comparison: Comparison) -> Iterator[Problem]:
     """
-    The code's INSERT leaves a column out that the database wants a value for: it is
-    NOT NULL and has no default of the database's own (Field.default is none).
+    The code's INSERT leaves out a column that needs a value: it is NOT NULL and has
+    no default in the database (Field.default is none).
     """
-    if not pair.known:
+    if not comparison.known:
         return
-    for column in pair.unwritten.values():
+    for column in comparison.unwritten.values():
         if not column.omittable:
-            yield pair.problem("required-column", column)
+            yield comparison.problem("required-column", column)
 
 
 @rule("null-rejected")
-def null_rejected(pair: Comparison) -> Iterator[Problem]:
+def null_rejected(comparison: Comparison) -> Iterator[Problem]:
     """The code writes NULL to a column that the database has as NOT NULL."""
-    for mine, theirs in pair.shared:
+    for mine, theirs in comparison.shared:
         if mine.null and not mine.generated and not theirs.null:
-            yield pair.problem("null-rejected", theirs)
+            yield comparison.problem("null-rejected", theirs)
 
 
 @rule("null-read")
-def null_read(pair: Comparison) -> Iterator[Problem]:
-    """The code may read NULL from a column that it takes to be NOT NULL."""
-    for mine, theirs in pair.shared:
+def null_read(comparison: Comparison) -> Iterator[Problem]:
+    """The code may read NULL from a column that is NOT NULL by its models."""
+    for mine, theirs in comparison.shared:
         if theirs.null and not mine.null:
-            yield pair.problem("null-read", theirs, hazard=True)
+            yield comparison.problem("null-read", theirs, hazard=True)
 
 
 @rule("missing-default")
-def missing_default(pair: Comparison) -> Iterator[Problem]:
+def missing_default(comparison: Comparison) -> Iterator[Problem]:
     """The code leaves a value to a default that the database does not have."""
-    for mine, theirs in pair.shared:
+    for mine, theirs in comparison.shared:
         if mine.default and not (theirs.default or theirs.auto):
-            yield pair.problem("missing-default", theirs)
+            yield comparison.problem("missing-default", theirs)
 
 
 @rule("missing-sequence")
-def missing_sequence(pair: Comparison) -> Iterator[Problem]:
+def missing_sequence(comparison: Comparison) -> Iterator[Problem]:
     """The code leaves a key to the database, which does not number its rows."""
-    for mine, theirs in pair.shared:
+    for mine, theirs in comparison.shared:
         if mine.auto and not (theirs.auto or theirs.default):
-            yield pair.problem("missing-sequence", theirs)
+            yield comparison.problem("missing-sequence", theirs)
 
 
 @rule("generated-column")
-def generated_column(pair: Comparison) -> Iterator[Problem]:
+def generated_column(comparison: Comparison) -> Iterator[Problem]:
     """The code writes a column whose values the database generates."""
-    for mine, theirs in pair.shared:
+    for mine, theirs in comparison.shared:
         if theirs.generated and not mine.generated:
-            yield pair.problem("generated-column", theirs)
+            yield comparison.problem("generated-column", theirs)
 
 
 @rule("computed-column")
-def computed_column(pair: Comparison) -> Iterator[Problem]:
+def computed_column(comparison: Comparison) -> Iterator[Problem]:
     """
-    The database computes a column otherwise than the code knows, and rejects rows
-    for which the result does not fit.
+    The database computes a column in another way than the code knows, and rejects
+    rows for which the result does not fit.
     """
-    for column in pair.unwritten.values() if pair.known else ():
-        own = pair.code.columns.get(column.name) if pair.code else None
+    for column in comparison.unwritten.values() if comparison.known else ():
+        own = comparison.code.columns.get(column.name) if comparison.code else None
         if column.generated and not (own and own.generated == column.generated):
-            yield pair.problem("computed-column", column, hazard=True)
+            yield comparison.problem("computed-column", column, hazard=True)
 
 
 @rule("other-type")
-def other_type(pair: Comparison) -> Iterator[Problem]:
+def other_type(comparison: Comparison) -> Iterator[Problem]:
     """
     The code reads and writes a column as one type, the database has another.
 
     A field of a class that is not Django's, and that only has other arguments, is a
     hazard: what it stores may be something else, or just the same.
     """
-    for mine, theirs in pair.shared:
+    for mine, theirs in comparison.shared:
         if not theirs.type.same_kind(mine.type):
             detail = f"{theirs.type}, not {mine.type}"
-            yield pair.problem("other-type", theirs, detail=detail)
+            yield comparison.problem("other-type", theirs, detail=detail)
         elif theirs.type.arguments != mine.type.arguments:
-            yield pair.problem("other-type", theirs, detail="arguments", hazard=True)
+            yield comparison.problem(
+                "other-type", theirs, detail="arguments", hazard=True
+            )
 
 
 @rule("narrower-type")
-def narrower_type(pair: Comparison) -> Iterator[Problem]:
+def narrower_type(comparison: Comparison) -> Iterator[Problem]:
     """The code writes values that are too long or too large for the column."""
-    for mine, theirs in pair.shared:
+    for mine, theirs in comparison.shared:
         if mine.generated or not theirs.type.same_kind(mine.type):
             continue
         if not theirs.type.holds(mine.type):
             detail = f"{theirs.type}, not {mine.type}"
-            yield pair.problem("narrower-type", theirs, detail=detail)
+            yield comparison.problem("narrower-type", theirs, detail=detail)
 
 
 @rule("other-collation")
-def other_collation(pair: Comparison) -> Iterator[Problem]:
+def other_collation(comparison: Comparison) -> Iterator[Problem]:
     """
     The database compares a column by a collation that the code does not expect:
     more values may be equal, so that unique rejects them, and LIKE may not work.
@@ -108,35 +110,37 @@ def other_collation(pair: Comparison) -> Iterator[Problem]:
     Code that expects a collation of its own where the database has none is only a
     hazard: its comparisons find other rows.
     """
-    for mine, theirs in pair.shared:
+    for mine, theirs in comparison.shared:
         if mine.collation != theirs.collation:
             detail = theirs.collation or mine.collation or ""
             hazard = not theirs.collation
-            yield pair.problem("other-collation", theirs, detail=detail, hazard=hazard)
+            yield comparison.problem(
+                "other-collation", theirs, detail=detail, hazard=hazard
+            )
 
 
 @rule("foreign-key")
-def foreign_key(pair: Comparison) -> Iterator[Problem]:
+def foreign_key(comparison: Comparison) -> Iterator[Problem]:
     """The code writes values that a foreign key which it does not know rejects."""
-    for mine, theirs in pair.shared:
+    for mine, theirs in comparison.shared:
         target = theirs.reference
         if target is None or not target.constraint or mine.generated:
             continue
         known = mine.reference
         if not (known and known.constraint and known.same_target(target)):
-            yield pair.problem("foreign-key", theirs, detail=target.table)
+            yield comparison.problem("foreign-key", theirs, detail=target.table)
 
 
 @rule("missing-cascade")
-def missing_cascade(pair: Comparison) -> Iterator[Problem]:
+def missing_cascade(comparison: Comparison) -> Iterator[Problem]:
     """
     The code leaves it to the database to delete or clear the rows that refer to a
     row that goes, and the database refuses.
     """
-    for mine, theirs in pair.shared:
+    for mine, theirs in comparison.shared:
         if mine.reference is None or not mine.reference.on_delete:
             continue
         actual = theirs.reference
         if actual and actual.constraint and not actual.on_delete:
             detail = mine.reference.on_delete
-            yield pair.problem("missing-cascade", theirs, detail=detail)
+            yield comparison.problem("missing-cascade", theirs, detail=detail)

@@ -9,34 +9,34 @@ from syzygy_like.schema import Column, Reference, Schema, Table
 
 
 @rule("missing-table")
-def missing_table(pair: Comparison) -> Iterator[Problem]:
+def missing_table(comparison: Comparison) -> Iterator[Problem]:
     """The code reads and writes a table that the database does not have."""
-    if pair.code is not None and pair.database is None:
-        yield pair.problem("missing-table")
+    if comparison.code is not None and comparison.database is None:
+        yield comparison.problem("missing-table")
 
 
 @rule("missing-column")
-def missing_column(pair: Comparison) -> Iterator[Problem]:
+def missing_column(comparison: Comparison) -> Iterator[Problem]:
     """The code names a column in every query that the database does not have."""
-    if pair.code is None or pair.database is None:
+    if comparison.code is None or comparison.database is None:
         return
-    for name, column in pair.code.columns.items():
-        if name not in pair.database.columns:
-            yield pair.problem("missing-column", column)
+    for name, column in comparison.code.columns.items():
+        if name not in comparison.database.columns:
+            yield comparison.problem("missing-column", column)
 
 
 @rule("primary-key")
-def primary_key(pair: Comparison) -> Iterator[Problem]:
+def primary_key(comparison: Comparison) -> Iterator[Problem]:
     """The code finds rows by a primary key which is not the database's."""
-    if pair.code is None or pair.database is None:
+    if comparison.code is None or comparison.database is None:
         return
-    if set(pair.code.primary_key) != set(pair.database.primary_key):
-        detail = ", ".join(pair.database.primary_key) or "none"
-        yield pair.problem("primary-key", detail=detail)
+    if set(comparison.code.primary_key) != set(comparison.database.primary_key):
+        detail = ", ".join(comparison.database.primary_key) or "none"
+        yield comparison.problem("primary-key", detail=detail)
 
 
 @rule("blocked-delete")
-def blocked_delete(pair: Comparison) -> Iterator[Problem]:
+def blocked_delete(comparison: Comparison) -> Iterator[Problem]:
     """
     The code deletes rows, and the database refuses: others refer to them by a
     foreign key that the code does not know.
@@ -44,63 +44,75 @@ def blocked_delete(pair: Comparison) -> Iterator[Problem]:
     Where the foreign key is new, none of the rows that exist refer to anything
     yet, and this is a hazard.
     """
-    for column, target, protects in _in_the_way(pair):
+    for column, target, protects in _blocking_references(comparison):
         if not protects:
-            hazard = not _had(pair, column)
+            hazard = not _had_before(comparison, column)
             detail = target.label or target.name
-            yield pair.problem("blocked-delete", column, detail=detail, hazard=hazard)
+            yield comparison.problem(
+                "blocked-delete", column, detail=detail, hazard=hazard
+            )
 
 
 @rule("protected-delete")
-def protected_delete(pair: Comparison) -> Iterator[Problem]:
+def protected_delete(comparison: Comparison) -> Iterator[Problem]:
     """
     The code deletes rows, and the database refuses: others protect them by a new
     foreign key that the code does not know (PROTECT, RESTRICT, DO_NOTHING).
 
-    To let the rows go would take away what the code that has the key wants to keep.
+    Without it rows would be deleted that the version with the foreign key protects.
     """
-    for column, target, protects in _in_the_way(pair):
+    for column, target, protects in _blocking_references(comparison):
         if protects:
             detail = target.label or target.name
-            yield pair.problem("protected-delete", column, detail=detail, hazard=True)
+            yield comparison.problem(
+                "protected-delete", column, detail=detail, hazard=True
+            )
 
 
-def _in_the_way(pair: Comparison) -> Iterator[tuple[Column, Table, bool]]:
+def _blocking_references(
+    comparison: Comparison,
+) -> Iterator[tuple[Column, Table, bool]]:
     """
     Yield the foreign keys that keep the code from deleting, and from what.
 
-    Beside them stands whether they do so to protect it. What rows have been written
-    with before there was a code that does not know it must not be in the way at all.
+    The third item tells whether they protect it. A foreign key that existing rows
+    already have must not be in the way at all.
     """
-    columns = pair.database.columns.values() if pair.database else ()
+    columns = comparison.database.columns.values() if comparison.database else ()
     for column in columns:
         reference = column.reference
-        if reference is None or _knows(pair, column):
+        if reference is None or _knows(comparison, column):
             continue
-        holders = _holders(pair, reference)
-        target = _deleted(pair, reference.table) if holders else None
+        holders = _protecting_references(comparison, reference)
+        target = _deleted(comparison, reference.table) if holders else None
         if target is not None:
-            protects = all(each.holds for each in holders)
-            yield column, target, protects and not _had(pair, column)
+            protects = all(each.protects for each in holders)
+            yield column, target, protects and not _had_before(comparison, column)
 
 
-def _holders(pair: Comparison, reference: Reference) -> list[Reference]:
+def _protecting_references(
+    comparison: Comparison, reference: Reference
+) -> list[Reference]:
     """
-    Return what keeps the target of a foreign key: itself, or what holds on to its rows.
+    Return what protects the target of a foreign key: itself, or what protects its rows.
 
-    It does not itself if the database deletes its rows along with the target. Then
-    others may hold on to these. Those that the code does not know speak for themselves.
+    It does not protect it if the database deletes its rows along with the target. Then
+    others may protect these. Those that the code does not know are found by themselves.
     """
-    assert pair.database is not None
+    assert comparison.database is not None
     if not reference.constraint or reference.on_delete not in (None, "CASCADE"):
         return []
     if not reference.on_delete:
         return [reference]
-    return list(_holding(pair.database_schema, pair.database.name, pair.code_schema))
+    return list(
+        _protecting_along(
+            comparison.database_schema, comparison.database.name, comparison.code_schema
+        )
+    )
 
 
-def _holding(schema: Schema, name: str, code: Schema) -> Iterator[Reference]:
-    """Yield what code knows to hold on to a table's rows, or to what goes with them."""
+def _protecting_along(schema: Schema, name: str, code: Schema) -> Iterator[Reference]:
+    """Yield what the code knows to protect a table's rows, or what goes with them."""
     going = [name]
     for gone in going:
         for table in schema.tables.values():
@@ -115,13 +127,13 @@ def _holding(schema: Schema, name: str, code: Schema) -> Iterator[Reference]:
                     yield reference
 
 
-def _deleted(pair: Comparison, name: str) -> Table | None:
+def _deleted(comparison: Comparison, name: str) -> Table | None:
     """Return the table whose rows the code deletes, and with them those of a table."""
     going = [name]
     for gone in going:
-        if gone in pair.code_schema.tables:
-            return pair.code_schema.tables[gone]
-        table = pair.database_schema.tables.get(gone)
+        if gone in comparison.code_schema.tables:
+            return comparison.code_schema.tables[gone]
+        table = comparison.database_schema.tables.get(gone)
         going += [
             each.reference.table
             for each in (table.columns.values() if table else ())
@@ -132,8 +144,8 @@ def _deleted(pair: Comparison, name: str) -> Table | None:
     return None
 
 
-def with_holders(names: Iterable[str], schema: Schema) -> list[str]:
-    """Return tables, and those that hold on to what goes along with their rows."""
+def with_referring_tables(names: Iterable[str], schema: Schema) -> list[str]:
+    """Return tables, and those that refer to what is deleted along with their rows."""
     found = list(dict.fromkeys(names))
     for name in found:
         table = schema.tables.get(name)
@@ -153,15 +165,15 @@ def _takes_along(column: Column) -> bool:
     return bool(reference and reference.constraint and reference.on_delete == "CASCADE")
 
 
-def _knows(pair: Comparison, column: Column) -> bool:
-    """Tell whether the code sees to the rows that refer before it deletes."""
-    return _refers(pair.code, column)
+def _knows(comparison: Comparison, column: Column) -> bool:
+    """Tell whether the code handles the rows that refer before it deletes."""
+    return _refers(comparison.code, column)
 
 
-def _had(pair: Comparison, column: Column) -> bool:
+def _had_before(comparison: Comparison, column: Column) -> bool:
     """Tell whether rows that exist already may refer by a foreign key."""
-    assert pair.database is not None
-    return _refers(pair.before.tables.get(pair.database.name), column)
+    assert comparison.database is not None
+    return _refers(comparison.before.tables.get(comparison.database.name), column)
 
 
 def _refers(table: Table | None, column: Column) -> bool:

@@ -1,4 +1,4 @@
-"""Sentences about problems."""
+"""The text of problems: what a version does that fails on a database."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from syzygy_like.compatibility import Problem
 
-OLD, NEW = "the old code", "the new code"
+OLD, NEW = "the old version", "the new version"
 
-# What a code does that the database does not bear, by rule; what says most first.
+# What a version does that fails on the database, by rule; what says most first.
 _CLAUSES = {
     "missing-table": "reads and writes it",
     "missing-column": "reads and writes it",
@@ -38,7 +38,7 @@ _CLAUSES = {
 
 
 def clause(problem: Problem, code: str) -> str:
-    """Return what a code ("the old code") does: "the old code writes NULL to it"."""
+    """Return what a version does: "the old version writes NULL to it"."""
     return f"{code} {_CLAUSES[problem.rule].format(detail=problem.detail)}"
 
 
@@ -49,7 +49,7 @@ def most_telling(problems: Iterable[Problem]) -> Problem:
 
 
 def sentence(problem: Problem, code: str) -> str:
-    """Return a problem with its subject: "Order.price: the old code..."."""
+    """Return a problem with its subject: "Order.price: the old version..."."""
     return f"{_short(problem.subject)}: {clause(problem, code)} [{problem.rule}]"
 
 

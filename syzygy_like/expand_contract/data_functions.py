@@ -1,33 +1,30 @@
-"""Functions that are written into migrations: what they do to rows, as source."""
+"""Functions on rows that are written into migrations, as source."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
-import textwrap
+import re
+import string
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import RunPython
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.serializer import BaseSerializer
+from django.db.migrations.state import StateApps
 from django.db.migrations.writer import MigrationWriter
 
 from syzygy_like.schema.database_defaults import Clock
 
-_HEAD = '''\
-def {name}(apps, schema_editor{argument}):
-    """{purpose}"""
-'''
+TEMPLATES = Path(__file__).with_suffix(".py-tpl")
 MODELS = "from django.db import models"
-_VARIABLES = {"apps", "schema_editor", "rows", "empty", "key", "alias", "target"}
-_VARIABLES |= {"there", "gone", "link", "name", "kind", "holders"}
-# PostgreSQL: "cannot ALTER TABLE because it has pending trigger events".
-_TAIL = """\
-    if schema_editor.connection.vendor == "postgresql":
-        # A table whose rows are still to be checked cannot be altered.
-        schema_editor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-"""
+# Variables of the templates that call a value, which an import must not hide.
+VARIABLES = {"apps", "schema_editor", "rows", "empty", "key"}
+VARIABLES |= {"alias", "target", "there", "gone", "link", "name", "kind", "holders"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +45,9 @@ class DataFunction:
         purpose = self.source.partition('"""')[2].partition('"""')[0]
         object.__setattr__(self, "__doc__", purpose)
 
-    def __call__(self, apps: Any, schema_editor: Any) -> None:
+    def __call__(
+        self, apps: StateApps, schema_editor: BaseDatabaseSchemaEditor
+    ) -> None:
         """Do what the source says, where a migration runs that is in no file."""
         if self.source:
             scope: dict[str, Any] = {}
@@ -72,7 +71,7 @@ class DataFunction:
 NOOP = DataFunction("migrations.RunPython.noop", "")
 
 
-def distinct(functions: Iterable[DataFunction]) -> Iterator[DataFunction]:
+def name_distinctly(functions: Iterable[DataFunction]) -> Iterator[DataFunction]:
     """Yield functions, each under a name of its own."""
     names: set[str] = set()
     for each in functions:
@@ -93,7 +92,7 @@ def sources(operations: Iterable[Operation]) -> list[str]:
     )
 
 
-class _SnippetSerializer(BaseSerializer):
+class _DataFunctionSerializer(BaseSerializer):
     def serialize(self) -> tuple[str, set[str]]:
         return self.value.name, set(self.value.imports)
 
@@ -103,62 +102,46 @@ class _ClockSerializer(BaseSerializer):
         return self.value.source, set(self.value.imports)
 
 
-MigrationWriter.register_serializer(DataFunction, _SnippetSerializer)
+MigrationWriter.register_serializer(DataFunction, _DataFunctionSerializer)
 MigrationWriter.register_serializer(Clock, _ClockSerializer)
 
 
+@functools.cache
+def _templates() -> dict[str, str]:
+    """Return the templates of functions, by the names that they have in the file."""
+    file = TEMPLATES.read_text(encoding="utf-8")
+    _, *found = re.split(r"^## (\w+)\n", file, flags=re.MULTILINE)
+    texts = (each.strip("\n") for each in found[1::2])
+    return dict(zip(found[::2], texts, strict=True))
+
+
 def data_function(
-    model: str, name: str, purpose: str, body: str, *imports: str, value: str = ""
+    template: str, app_label: str, model: str, *imports: str, **names: str
 ) -> DataFunction:
     """
-    Return a function on the rows of a model; its body is given without indentation.
+    Return a function on the rows of a model.
 
-    Where what is imported has the name of a variable, ``value`` is an argument.
+    ``names`` are what the template has beside the names of the app and the model.
     """
-    roots = {each.split()[1].partition(".")[0] for each in imports}
-    argument = ""
-    if value and roots & _VARIABLES:
-        argument, body = f", value={value}", body.replace(f"={value}", "=value")
-    head = _HEAD.format(name=name, argument=argument, purpose=purpose)
-    source = head + textwrap.indent(body, "    ") + _TAIL
+    names |= {"app_label": app_label, "model": model, "model_lower": model.lower()}
+    source = string.Template(_templates()[template]).substitute(names)
+    source = f"{source}\n{_templates()['end']}\n"
+    name = source.partition("def ")[2].partition("(")[0]
     return DataFunction(name, source, frozenset({MODELS, *imports}), model)
 
 
-def fill(app_label: str, model: str, name: str, value: Any) -> DataFunction:
+def fill(app_label: str, model: str, name: str, value: object) -> DataFunction:
     """Return a function that gives rows without a value one: a value, or a call's."""
     text, imports = MigrationWriter.serialize(value)
-    if callable(value):
-        body = (
-            f"empty = rows.filter({name}__isnull=True)\n"
-            'for key in list(empty.values_list("pk", flat=True)):\n'
-            f"    rows.filter(pk=key).update({name}={text}())\n"
-        )
-    else:
-        body = f"rows.filter({name}__isnull=True).update({name}={text})\n"
-    return data_function(
-        model,
-        f"fill_{model.lower()}_{name}",
-        f"Give {model}.{name} a value where it has none.",
-        _rows(app_label, model) + body,
-        *imports,
-        value=text,
-    )
+    roots = {each.split()[1].partition(".")[0] for each in imports}
+    argument = ""
+    if roots & VARIABLES:  # which would hide what is imported
+        argument, text = f", value={text}", "value"
+    template = "fill_each" if callable(value) else "fill"
+    names = {"field": name, "value": text, "argument": argument}
+    return data_function(template, app_label, model, *imports, **names)
 
 
 def copy(app_label: str, model: str, old: str, new: str) -> DataFunction:
     """Return a function that copies one field to another where that has no value."""
-    return data_function(
-        model,
-        f"copy_{model.lower()}_{old}",
-        f"Copy {model}.{old} to {new} where that has no value.",
-        _rows(app_label, model)
-        + f'rows.filter({new}__isnull=True).update({new}=models.F("{old}"))\n',
-    )
-
-
-def _rows(app_label: str, model: str) -> str:
-    # Without a manager, which might leave rows out.
-    return (
-        f'{model} = apps.get_model("{app_label}", "{model}")\n'
-        f"rows = models.QuerySet({model}, using=schema_editor.connection.alias)\n"
-    )
+    return data_function("copy", app_label, model, old=old, field=new)

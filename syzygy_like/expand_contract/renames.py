@@ -1,4 +1,4 @@
-"""What a release renames: in the models only, or in the database too."""
+"""What a change renames: in the models only, or in the database too."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models.fields import NOT_PROVIDED
 
-from syzygy_like.schema import Presence, schema
+from syzygy_like.schema import HasTable, schema
 from syzygy_like.schema.names import column_name, table_name
 
 
@@ -42,7 +42,7 @@ class Rename:
     copies: bool = False
 
 
-def of_names(migrations: Iterable[Migration]) -> dict[str, list[Operation]]:
+def find_operations(migrations: Iterable[Migration]) -> dict[str, list[Operation]]:
     """Return by app the operations that rename, and those that keep old names."""
     found: dict[str, list[Operation]] = {}
     made: set[tuple[str, ...]] = set()
@@ -98,7 +98,7 @@ def _keeps(operation: Operation, renaming: Sequence[RenameField | RenameModel]) 
     )
 
 
-def kept(
+def keep_names(
     operations: Iterable[Operation], app_label: str, state: ProjectState
 ) -> list[Operation]:
     """Return operations after which what was renamed has its name in the database."""
@@ -123,7 +123,7 @@ def _keeping(rename: Rename, state: ProjectState) -> list[Operation]:
     return [AlterField(model.name, rename.old, field)]
 
 
-def applied(
+def state_after(
     operations: dict[str, list[Operation]], state: ProjectState
 ) -> ProjectState:
     """Return a state after operations of several apps."""
@@ -134,8 +134,8 @@ def applied(
     return after
 
 
-def physical(
-    operations: dict[str, list[Operation]], state: ProjectState, presence: Presence
+def find_physical(
+    operations: dict[str, list[Operation]], state: ProjectState, has_table: HasTable
 ) -> list[Rename]:
     """
     Return the renames that change the database.
@@ -145,8 +145,8 @@ def physical(
     """
     if not operations:
         return []
-    after = applied(operations, state)
-    if schema(after, presence) == schema(state, presence):
+    after = state_after(operations, state)
+    if schema(after, has_table) == schema(state, has_table):
         return []
     every = list(_all(operations, state))
     found = [each for each in every if _changes(each, after)]
@@ -182,7 +182,7 @@ def _rename(operation: Operation, app_label: str, state: ProjectState) -> Rename
 
 def _changes(rename: Rename, after: ProjectState) -> bool:
     model = after.models.get((rename.app_label, rename.model.lower()))
-    if model is None:  # renamed in its turn
+    if model is None:  # renamed again
         return False
     if rename.is_field:
         return column_name(rename.new, model.fields[rename.new]) != rename.kept

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import cast
 
 from django.conf import settings
 from django.db import models
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.migrations.utils import resolve_relation
+from django.db.models.constraints import BaseConstraint
+from django.db.models.fields import NOT_PROVIDED
+from django.db.models.options import normalize_together
 from django.utils.module_loading import import_string
 
-from syzygy_like.schema.columns import column_of, key_type
-from syzygy_like.schema.constraints import constraints_of
-from syzygy_like.schema.deletion import Fate, fate
+from syzygy_like.schema.deletion import OnDelete, on_delete_of
+from syzygy_like.schema.expressions import UNIQUE_FUNCTIONS, Columns, freeze
 from syzygy_like.schema.names import (
     ModelKey,
     column_name,
@@ -26,20 +28,51 @@ from syzygy_like.schema.names import (
     primary_key,
     table_name,
 )
-from syzygy_like.schema.tables import Column, Constraint, Reference, Table
-from syzygy_like.schema.types import ANYTHING, ColumnType, Field, column_type
+from syzygy_like.schema.tables import (
+    Column,
+    Constraint,
+    Default,
+    Reference,
+    Schema,
+    Table,
+)
+from syzygy_like.schema.types import (
+    ANYTHING,
+    ColumnType,
+    Field,
+    ForeignKey,
+    ManyToManyField,
+    column_type,
+)
 
-Presence = Callable[[ModelState], bool]
+HasTable = Callable[[ModelState], bool]
 # By identity and name of the field, which is kept so that no other one gets that.
 ColumnCache = dict[tuple[int, str], tuple[Field, "Column | None"]]
 
 
-def everywhere(model_state: ModelState) -> bool:
-    """Tell that a model has its table: the presence where nothing is left out."""
+def always(model_state: ModelState) -> bool:
+    """Tell that a model has a table: the default, where no router decides."""
     return True
 
 
-class Builder:
+def schema(state: ProjectState, has_table: HasTable = always) -> Schema:
+    """
+    Return the tables, columns and constraints that a state's models stand for.
+
+    ``has_table`` tells of a model's state whether it has a table at all: a router
+    may keep it off a database, another model may be swapped in for it. Nothing is
+    rendered and no database is asked.
+    """
+    builder = TableBuilder(state, has_table)
+    tables: dict[str, Table] = {}
+    for key in state.models:
+        for name, table in builder.tables(key).items():
+            if not (table.external and name in tables):
+                tables[name] = table
+    return Schema(tables)
+
+
+class TableBuilder:
     """
     Builds the tables of models of one project state.
 
@@ -50,13 +83,13 @@ class Builder:
     def __init__(
         self,
         state: ProjectState,
-        presence: Presence = everywhere,
+        has_table: HasTable = always,
         unsigned: bool = False,
         columns: ColumnCache | None = None,
     ):
         self.unsigned = unsigned
         self.models = cast("Mapping[ModelKey, ModelState]", state.models)
-        self.presence = presence
+        self.has_table = has_table
         self.consulted: set[ModelKey] = set()
         self._columns: ColumnCache = {} if columns is None else columns
 
@@ -68,7 +101,7 @@ class Builder:
         """
         self.consulted = set()
         model = self.models.get(key)
-        if model is None or model.options.get("proxy") or not self.presence(model):
+        if model is None or model.options.get("proxy") or not self.has_table(model):
             return {}
         own = self._own_table(model)
         tables = [own, *self._many_to_many_tables(model, own)]
@@ -138,7 +171,9 @@ class Builder:
             self._columns[id(field), name] = (field, column)
         return self._columns[id(field), name][1]
 
-    def _foreign_key(self, model: ModelState, name: str, field: Field) -> Column | None:
+    def _foreign_key(
+        self, model: ModelState, name: str, field: ForeignKey
+    ) -> Column | None:
         column = column_of(name, field)
         if column is None:
             return None
@@ -146,11 +181,11 @@ class Builder:
         return dataclasses.replace(column, type=type_, reference=reference)
 
     def _reference(
-        self, model: ModelState, field: Field
+        self, model: ModelState, field: ForeignKey
     ) -> tuple[Reference, ColumnType]:
-        remote: Any = field.remote_field
+        remote = field.remote_field
         target = resolve_relation(remote.model, model.app_label, model.name_lower)
-        to_field = getattr(remote, "field_name", None) or field.to_fields[0]  # type: ignore[attr-defined]
+        to_field = remote.field_name or field.to_fields[0]
         table, column, type_ = self._target(target, to_field)
         on_delete = getattr(remote.on_delete, "operation", None)
         reference = Reference(
@@ -158,7 +193,7 @@ class Builder:
             column,
             constraint=field.db_constraint,  # type: ignore[attr-defined]
             on_delete=on_delete,
-            holds=fate(field) is Fate.HOLDS,
+            protects=on_delete_of(field) is OnDelete.PROTECT,
         )
         return reference, type_
 
@@ -178,7 +213,7 @@ class Builder:
                 if isinstance(field, models.ForeignKey):
                     _, type_ = self._reference(model, field)
                 else:
-                    type_ = key_type(column_type(field))
+                    type_ = column_type(field).signed()
                 return table_name(model), column_name(name, field) or name, type_
         for parent in parents(model):
             return self._target(parent, field_name)
@@ -193,7 +228,11 @@ class Builder:
             yield self._many_to_many_table(model, own, name, field)
 
     def _many_to_many_table(
-        self, model: ModelState, own: Table, name: str, field: Any
+        self,
+        model: ModelState,
+        own: Table,
+        name: str,
+        field: ManyToManyField,
     ) -> Table:
         target = resolve_relation(
             field.remote_field.model, model.app_label, model.name_lower
@@ -214,9 +253,131 @@ class Builder:
             )
         pair = frozenset(f"{end}_id" for end, _ in ends)
         return Table(
-            field.db_table or f"{own.name}_{name}",
+            field.db_table  # type: ignore[attr-defined]
+            or f"{own.name}_{name}",
             columns,
             primary_key=("id",),
             constraints=frozenset({Constraint("unique", pair)}),
             label=f"{own.label}.{name}",
         )
+
+
+AUTO_FIELDS = {"AutoField", "BigAutoField", "SmallAutoField"}
+
+
+def column_of(name: str, field: Field) -> Column | None:
+    """
+    Return the column of a field, None if it has none.
+
+    What a foreign key refers to, and so its type, is left open.
+    """
+    column = column_name(name, field)
+    if column is None:
+        return None
+    return Column(
+        column,
+        ANYTHING if field.is_relation else column_type(field),
+        null=field.null or field.generated,
+        default=_default(field),
+        generated=_expression(field),
+        auto=field.get_internal_type() in AUTO_FIELDS,
+        collation=getattr(field, "db_collation", None),
+        field=name,
+    )
+
+
+def _default(field: Field) -> Default | None:
+    default = field.db_default
+    if default is NOT_PROVIDED:
+        return None
+    return Default(freeze(default), unique=type(default).__name__ in UNIQUE_FUNCTIONS)
+
+
+def _expression(field: Field) -> Hashable:
+    return freeze(getattr(field, "expression", True)) if field.generated else None
+
+
+def constraints_of(
+    model: ModelState, fields: Mapping[str, Field], names: Mapping[str, str]
+) -> frozenset[Constraint]:
+    """Return a model's constraints; ``names`` are the columns of its fields."""
+    return frozenset(
+        [
+            *_of_fields(fields, names),
+            *_of_unique_together(model, names),
+            *(
+                _of_constraint(each, names)
+                for each in model.options.get("constraints", ())
+            ),
+        ]
+    )
+
+
+def _of_fields(
+    fields: Mapping[str, Field], names: Mapping[str, str]
+) -> Iterator[Constraint]:
+    for name, field in fields.items():
+        if field.unique and not field.primary_key and name in names:
+            yield Constraint("unique", frozenset({names[name]}))
+
+
+def _of_unique_together(
+    model: ModelState, names: Mapping[str, str]
+) -> Iterator[Constraint]:
+    for together in normalize_together(model.options.get("unique_together", ())):
+        columns = frozenset(names.get(name, name) for name in together)
+        yield Constraint("unique", columns)
+
+
+def _of_constraint(constraint: BaseConstraint, names: Mapping[str, str]) -> Constraint:
+    if isinstance(constraint, models.UniqueConstraint):
+        return _of_unique_constraint(constraint, names)
+    columns = Columns(names)
+    path, args, kwargs = constraint.deconstruct()
+    kind = _kind(path)
+    rule = {
+        name: arg
+        for name, arg in kwargs.items()
+        if name != "name" and name not in BaseConstraint.non_db_attrs
+    }
+    if path.endswith(".ExclusionConstraint"):
+        rule["expressions"] = [
+            (models.F(each) if isinstance(each, str) else each, operator)
+            for each, operator in rule["expressions"]
+        ]
+    key = freeze((path, args, rule), columns)
+    return Constraint(
+        kind,
+        frozenset(columns.used),
+        key=key,
+        rule=freeze(rule["condition"], columns) if kind == "check" else None,
+        name=constraint.name,
+    )
+
+
+def _kind(path: str) -> str:
+    known = {"CheckConstraint": "check", "ExclusionConstraint": "exclusion"}
+    return known.get(path.rpartition(".")[2], path)
+
+
+def _of_unique_constraint(
+    constraint: models.UniqueConstraint, names: Mapping[str, str]
+) -> Constraint:
+    columns = Columns(names)
+    for name in constraint.fields:
+        columns.resolve(name)
+    key = freeze(constraint.expressions, columns) if constraint.expressions else None
+    condition = freeze(constraint.condition, columns) if constraint.condition else None
+    return Constraint(
+        "unique",
+        frozenset(columns.used)
+        if constraint.expressions
+        else frozenset(names.get(name, name) for name in constraint.fields),
+        key=key,
+        condition=condition,
+        nulls_distinct=constraint.nulls_distinct is not False,
+        deferrable=constraint.deferrable is not None,
+        optional=bool(getattr(constraint, "include", ()))
+        or constraint.nulls_distinct is not None,
+        name=constraint.name,
+    )

@@ -7,7 +7,6 @@ import datetime
 import decimal
 import uuid
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
 
 from django.db import models
 from django.db.models.fields import NOT_PROVIDED
@@ -33,7 +32,7 @@ CONSTANTS = (
     tuple,
 )
 # Called, these always give the same.
-CONSTANT_CALLABLES = {
+CONSTANT_CALLABLES: set[object] = {
     bool,
     bytes,
     datetime.timedelta,
@@ -80,11 +79,11 @@ class Clock:
     ``source`` is how one writes what is called last, ``imports`` what that needs.
     """
 
-    tell: Callable[[], Any]
+    tell: Callable[[], object]
     source: str
     imports: frozenset[str]
 
-    def __call__(self) -> Any:
+    def __call__(self) -> object:
         return self.tell()
 
 
@@ -100,15 +99,15 @@ class DatabaseDefaults:
     ``auto_now`` and ``auto_now_add`` take the time from, by the internal type.
     """
 
-    functions: Mapping[tuple[Callable[..., Any], str], Any] = dataclasses.field(
+    functions: Mapping[tuple[Callable[..., object], str], object] = dataclasses.field(
         default_factory=dict
     )
     large: Collection[str] = ()
     unsigned: bool = False
     disposes: bool = True
-    clocks: Mapping[str, Callable[[], Any]] = dataclasses.field(default_factory=dict)
+    clocks: Mapping[str, Callable[[], object]] = dataclasses.field(default_factory=dict)
 
-    def default(self, field: Field, one_off: Any, unique: bool) -> Any:
+    def default(self, field: Field, one_off: object, unique: bool) -> object:
         """
         Return the ``db_default`` for a field, NOT_PROVIDED if none is right.
 
@@ -126,14 +125,14 @@ class DatabaseDefaults:
             return NOT_PROVIDED
         return value() if callable(value) else value
 
-    def _function(self, value: Any, kind: str) -> Any:
+    def _function(self, value: object, kind: str) -> object:
         for (python, type_), function in self.functions.items():
-            # A method of a class (date.today) is made anew each time it is asked for.
+            # Each access to a method of a class (date.today) makes another object.
             if python == value and type_ == kind:
                 return function
         return NOT_PROVIDED
 
-    def value_for(self, field: Field, one_off: Any = NOT_PROVIDED) -> Any:
+    def value_for(self, field: Field, one_off: object = NOT_PROVIDED) -> object:
         """
         Return what a row gets whose code knows nothing of a field, or what makes it.
 
@@ -155,7 +154,7 @@ class DatabaseDefaults:
         return NOT_PROVIDED
 
 
-def is_constant(value: Any) -> bool:
+def is_constant(value: object) -> bool:
     """Tell whether a default is the same for every row."""
     if isinstance(value, models.Value):
         value = value.value

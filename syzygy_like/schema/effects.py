@@ -14,7 +14,7 @@ from syzygy_like.schema.database_defaults import DatabaseDefaults
 from syzygy_like.schema.tracking import Tracker
 
 SQLReader = Callable[[RunSQL, Schema], "Patch | None"]
-Permission = Callable[[str, Operation], bool]
+Permits = Callable[[str, Operation], bool]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Reader:
     """
 
     read_sql: SQLReader = lambda operation, schema: None
-    permits: Permission = lambda app_label, operation: True
+    permits: Permits = lambda app_label, operation: True
     database_defaults: DatabaseDefaults = dataclasses.field(
         default_factory=DatabaseDefaults
     )
@@ -117,7 +117,7 @@ class Reader:
         ]
         return TrackedMigration(migration, tuple(effects))
 
-    def undone(self, tracked: TrackedMigration, database: Schema) -> TrackedMigration:
+    def undo(self, tracked: TrackedMigration, database: Schema) -> TrackedMigration:
         """Return the step that undoes another one, which left a database like this."""
         effects = []
         for effect in tracked.reversed().effects:
@@ -148,7 +148,7 @@ class Reader:
             database = code
             opaque = self._is_opaque(app_label, operation, code)
         elif opaque:
-            # Whoever writes what cannot be read vouches for the outcome.
+            # What cannot be read does what its author says: what the models say.
             database = database.then(code)
         tracker.record(database)
         writes = opaque or self._writes(app_label, operation)

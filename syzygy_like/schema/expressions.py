@@ -28,7 +28,7 @@ class Columns(dict[str, str]):
         return f"{self[name]}__{rest}" if rest else self[name]
 
 
-def freeze(value: Any, columns: Columns | None = None) -> Hashable:
+def freeze(value: object, columns: Columns | None = None) -> Hashable:
     """
     Return a hashable equivalent of a value that a field or constraint is made of.
 
@@ -55,7 +55,7 @@ def freeze(value: Any, columns: Columns | None = None) -> Hashable:
     return value if isinstance(value, Hashable) else repr(value)
 
 
-def _freeze_child(child: Any, columns: Columns) -> Hashable:
+def _freeze_child(child: object, columns: Columns) -> Hashable:
     if isinstance(child, tuple):
         lookup, value = child
         return (columns.resolve(lookup), freeze(value, columns))

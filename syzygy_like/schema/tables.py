@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from syzygy_like.schema.types import ColumnType
 
@@ -23,15 +24,15 @@ class Reference:
 
     ``constraint`` tells whether the database enforces it, ``on_delete`` what the
     database itself then does to a row whose target goes ("CASCADE"...), if
-    anything. It ``holds`` if the code that has it wants no target of its rows deleted,
-    of which the database knows nothing.
+    anything. It ``protects`` its target if the code that has it does not want that
+    deleted, of which the database knows nothing.
     """
 
     table: str
     column: str
     constraint: bool = True
     on_delete: str | None = None
-    holds: bool = dataclasses.field(default=False, compare=False)
+    protects: bool = dataclasses.field(default=False, compare=False)
 
     def same_target(self, other: Reference) -> bool:
         """Tell whether both refer to the same column."""
@@ -98,8 +99,8 @@ class Constraint:
         """
         Tell whether the other one has the same name, and one of them is raw SQL.
 
-        What SQL says cannot be compared with what models say, so whoever gave both
-        one name is believed.
+        What SQL says cannot be compared with what models say, so two of one
+        name are taken for the same.
         """
         of_sql = any(
             isinstance(part, tuple) and part[:1] == ("sql",)
@@ -130,7 +131,7 @@ class Table:
     A table. ``label`` is the name of its model.
 
     An ``external`` table belongs to an unmanaged model: migrations neither make
-    nor change it, so it is taken to suit any code.
+    nor change it, so it counts as compatible with any code.
     """
 
     name: str
@@ -164,3 +165,87 @@ class Schema:
         names = {**mine, **others}
         pairs = ((name, mine.get(name), others.get(name)) for name in names)
         return frozenset(n for n, one, two in pairs if one is not two and one != two)
+
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Patch:
+    """Tables by name, as they were before a change and as they are after it."""
+
+    changes: Mapping[str, tuple[Table | None, Table | None]] = dataclasses.field(
+        default_factory=dict
+    )
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """The names of the tables that change."""
+        return frozenset(self.changes)
+
+    @property
+    def inverse(self) -> Patch:
+        """The change that undoes this one."""
+        return Patch({name: (new, old) for name, (old, new) in self.changes.items()})
+
+    def then(self, later: Patch) -> Patch:
+        """Return this change and a later one as a single change."""
+        changes = dict(self.changes)
+        for name, (old, new) in later.changes.items():
+            first = changes[name][0] if name in changes else old
+            changes[name] = (first, new)
+        return Patch(
+            {name: both for name, both in changes.items() if both[0] != both[1]}
+        )
+
+    def apply(self, schema: Schema) -> Schema:
+        """
+        Return the schema after this change.
+
+        A table that is not quite the one that the change was made for keeps what
+        it has of its own.
+        """
+        tables = dict(schema.tables)
+        for name, (old, new) in self.changes.items():
+            current = tables.pop(name, None)
+            if new is None:
+                continue
+            if old is None or current is None or current == old:
+                tables[name] = new
+            else:
+                tables[name] = _merge(current, old, new)
+        return Schema(tables)
+
+
+def join(patches: Iterable[Patch]) -> Patch:
+    """Return changes that follow each other as a single change."""
+    joined = Patch()
+    for patch in patches:
+        joined = joined.then(patch)
+    return joined
+
+
+def _merge(current: Table, old: Table, new: Table) -> Table:
+    constraints = (current.constraints - (old.constraints - new.constraints)) | (
+        new.constraints - old.constraints
+    )
+    changed_key = old.primary_key != new.primary_key
+    return dataclasses.replace(
+        new,
+        columns=_merge_mappings(current.columns, old.columns, new.columns),
+        primary_key=new.primary_key if changed_key else current.primary_key,
+        constraints=constraints,
+    )
+
+
+def _merge_mappings(
+    current: Mapping[str, T], old: Mapping[str, T], new: Mapping[str, T]
+) -> dict[str, T]:
+    kept = {
+        name: item for name, item in current.items() if name in new or name not in old
+    }
+    changed = {name: item for name, item in new.items() if old.get(name) != item}
+    return {**kept, **changed}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator
 
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.models.fields import NOT_PROVIDED
 
-from syzygy_like.schema import Builder, ModelKey, Patch, Presence, Schema, Table
+from syzygy_like.schema import HasTable, ModelKey, Patch, Schema, Table, TableBuilder
 from syzygy_like.schema.types import Field
 
 
@@ -57,9 +56,9 @@ class TrackedState(ProjectState):
         if self._relations is not None:  # type: ignore[attr-defined]
             super().alter_field(app_label, model_name, name, field, preserve_default)
             return
-        # Django looks through all fields of all models for references to this one,
-        # to know what to render anew. Where nothing is rendered that is for nothing,
-        # and most of the time that a long history takes.
+        # Django looks through all fields of all models for references to this one, to
+        # know what to render again. Nothing is rendered here, and the search would be
+        # most of the time that a long history takes.
         if not preserve_default:
             field = field.clone()
             field.default = NOT_PROVIDED
@@ -72,11 +71,11 @@ class TrackedState(ProjectState):
         self._touch(app_label, model_name)
         super().reload_model(app_label, model_name, delay)
 
-    def reload_models(self, models: Any, delay: bool = True) -> None:
-        models = set(models)
-        for app_label, model_name in models:
+    def reload_models(self, models: Iterable[ModelKey], delay: bool = True) -> None:
+        keys = list(models)
+        for app_label, model_name in keys:
             self._touch(app_label, model_name)
-        super().reload_models(models, delay)
+        super().reload_models(keys, delay)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,11 +95,13 @@ class Tracker:
     it was last brought up to date.
     """
 
-    def __init__(self, state: TrackedState, presence: Presence, unsigned: bool = False):
+    def __init__(
+        self, state: TrackedState, has_table: HasTable, unsigned: bool = False
+    ):
         self.state = state
-        self.presence = presence
+        self.has_table = has_table
         self.unsigned = unsigned
-        self._builder = Builder(state, presence, unsigned)
+        self._builder = TableBuilder(state, has_table, unsigned)
         self._tables: dict[ModelKey, dict[str, Table]] = {}
         self._owners: dict[str, list[ModelKey]] = defaultdict(list)
         self._code: dict[str, Table] = {}
@@ -111,10 +112,10 @@ class Tracker:
 
     def fork(self) -> Tracker:
         """Return a tracker of a copy of the state, which goes its own way."""
-        self.settle()
+        self.assume_applied()
         models = {key: model.clone() for key, model in self.state.models.items()}
         state = TrackedState(models, self.state.real_apps)
-        copy = Tracker(state, self.presence, self.unsigned)
+        copy = Tracker(state, self.has_table, self.unsigned)
         copy.state.touched.clear()
         copy._tables = dict(self._tables)
         copy._dependents.update({k: set(v) for k, v in self._dependents.items()})
@@ -135,8 +136,8 @@ class Tracker:
         for key in keys:
             yield from self._tables.get(key, ())
 
-    def settle(self) -> None:
-        """Take it that the database has what the state says, as history does."""
+    def assume_applied(self) -> None:
+        """Assume that the database has what the state says: the past is applied."""
         self._patches.append(self.refresh())
 
     def record(self, patch: Patch) -> None:

@@ -14,8 +14,12 @@ from syzygy_like.schema.expressions import freeze
 
 if TYPE_CHECKING:
     Field = models.Field[Any, Any]
+    ForeignKey = models.ForeignKey[Any, Any]
+    ManyToManyField = models.ManyToManyField[Any, Any]
 else:
     Field = models.Field
+    ForeignKey = models.ForeignKey
+    ManyToManyField = models.ManyToManyField
 
 # The ranges of "Numeric Types" in PostgreSQL's and MySQL's manuals; those of
 # Django's positive fields are held by a check constraint or UNSIGNED.
@@ -128,6 +132,16 @@ class ColumnType:
             return dataclasses.replace(self, high=2 * self.high + 1)
         return self
 
+    def signed(self) -> ColumnType:
+        """
+        Return the type of a key where that is an integer from 0: as wide below it.
+
+        Foreign keys have no sign of their own, and no negative values either.
+        """
+        if self.family == "integer" and self.low == 0 and self.high is not None:
+            return ColumnType("integer", low=-self.high - 1, high=self.high)
+        return self
+
     def __str__(self) -> str:
         if self.item is not None:
             return f"array of {self.item}"
@@ -154,9 +168,9 @@ def _at_least(mine: int | None, yours: int | None) -> bool:
 def column_type(field: Field) -> ColumnType:
     """Return the type of a field's column; foreign keys are resolved elsewhere."""
     if isinstance(field, models.GeneratedField):
-        output: Any = field.output_field
-        return column_type(output)
-    field_class: Any = type(field)
+        assert field.output_field is not None
+        return column_type(field.output_field)
+    field_class: type = type(field)
     if _overrides(field_class, PHYSICAL_HOOKS):
         return ColumnType("custom", codec=_fingerprint(field))
     known = _known_type(field)
@@ -175,7 +189,7 @@ def writes_as_django(field: Field) -> bool:
     item = getattr(field, "base_field", None)
     if isinstance(item, models.Field) and not writes_as_django(item):
         return False
-    field_class: Any = type(field)
+    field_class: type = type(field)
     return not _overrides(field_class, DEFAULT_HOOKS)
 
 
@@ -201,7 +215,7 @@ def _known_type(field: Field) -> ColumnType | None:
 
 
 @functools.cache
-def _overrides(field_class: Any, hooks: tuple[str, ...]) -> bool:
+def _overrides(field_class: type, hooks: tuple[str, ...]) -> bool:
     """Tell whether a class outside Django defines one of the methods."""
     for hook in hooks:
         for cls in inspect.getmro(field_class):

@@ -1,4 +1,4 @@
-"""A state between two others, put together of parts of both."""
+"""A state between two others, merged from elements of both."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from django.db import models
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.models.options import normalize_together
 
-from syzygy_like.expand_contract.bridge.locations import Place, together_name
+from syzygy_like.expand_contract.bridge.locations import Location, together_name
 from syzygy_like.schema import ModelKey
 from syzygy_like.schema.names import targets
 from syzygy_like.schema.types import Field
 
 # An app, a model (app label and name) or a field (of a model, by name).
-Part = tuple[str, ...]
+Element = tuple[str, ...]
 
 
 class Side(enum.Enum):
-    """Whose version of a part is taken: one code's, or something of both."""
+    """Whose variant of an element is taken: one version's, or something of both."""
 
     NEW = enum.auto()
     OLD = enum.auto()
@@ -30,34 +30,34 @@ class Side(enum.Enum):
 
 class StateMerge:
     """
-    A state of which each part is the new one, the old one, or made of both.
+    A state of which each element is the new one, the old one, or made of both.
 
-    Everything is new to begin with. A part that will not do so becomes the old one,
-    and then one of both: its own parts are looked at, and may be edited.
+    Everything is new to begin with. An element that cannot stay new becomes the old
+    one, and then one of both: its own elements are compared, and may be edited.
     """
 
     def __init__(self, old: ProjectState, new: ProjectState):
         self.old = old
         self.new = new
-        self._sides: dict[Part, Side] = defaultdict(lambda: Side.NEW)
-        self._fields: dict[Part, Field] = {}
+        self._sides: dict[Element, Side] = defaultdict(lambda: Side.NEW)
+        self._fields: dict[Element, Field] = {}
         self._dropped: set[tuple[ModelKey, str]] = set()
 
-    def whole(self, place: Place) -> Part | None:
-        """Return the largest part around a place that is one code's, if any is."""
-        parts: list[Part] = [place.key[:1]]
-        if place.key in self.old.models and place.key in self.new.models:
-            parts.append(place.key)
-        if all(self.versions(place.key, place.field)):
-            parts.append((*place.key, place.field))
+    def whole(self, location: Location) -> Element | None:
+        """Return the largest element around a location that one version has, if any."""
+        elements: list[Element] = [location.key[:1]]
+        if location.key in self.old.models and location.key in self.new.models:
+            elements.append(location.key)
+        if all(self.pair(location.key, location.field)):
+            elements.append((*location.key, location.field))
         return next(
-            (each for each in parts if self._sides[each] is not Side.BOTH), None
+            (each for each in elements if self._sides[each] is not Side.BOTH), None
         )
 
-    def fall_back(self, new_migration: Part) -> None:
-        """Take the old version of a part; if that is taken, make it of both."""
-        was_new = self._sides[new_migration] is Side.NEW
-        self._sides[new_migration] = Side.OLD if was_new else Side.BOTH
+    def fall_back(self, element: Element) -> None:
+        """Take the old variant of an element; if that is taken, make it of both."""
+        was_new = self._sides[element] is Side.NEW
+        self._sides[element] = Side.OLD if was_new else Side.BOTH
 
     def edit(self, key: ModelKey, name: str, field: Field) -> None:
         """Take another variant of a field."""
@@ -75,12 +75,12 @@ class StateMerge:
     def mixed(self) -> frozenset[str]:
         """The labels of the apps that are neither the old nor the new one."""
         return frozenset(
-            new_migration[0]
-            for new_migration, side in self._sides.items()
-            if len(new_migration) == 1 and side is Side.BOTH
+            element[0]
+            for element, side in self._sides.items()
+            if len(element) == 1 and side is Side.BOTH
         )
 
-    def versions(self, key: ModelKey, name: str) -> tuple[Field | None, Field | None]:
+    def pair(self, key: ModelKey, name: str) -> tuple[Field | None, Field | None]:
         """Return a field as the old and as the new state have it."""
         pair = (self.old.models.get(key), self.new.models.get(key))
         old, new = (model.fields.get(name) if model else None for model in pair)
@@ -116,8 +116,10 @@ class StateMerge:
             return self._edited(key, old or new)
         return old if side is Side.OLD else new
 
-    def _edited(self, key: ModelKey, model: Any) -> ModelState:
-        edited: ModelState = model.clone()
+    def _edited(self, key: ModelKey, model: ModelState | None) -> ModelState | None:
+        if model is None:
+            return None
+        edited = model.clone()
         edited.fields = {
             name: self._fields.get((*key, name), field)
             for name, field in model.fields.items()
@@ -125,7 +127,7 @@ class StateMerge:
         return edited
 
     def _merged(self, key: ModelKey, old: ModelState, new: ModelState) -> ModelState:
-        merged: ModelState = new.clone()
+        merged = new.clone()
         merged.fields = dict(self._merged_fields(key, old, new))
         merged.options.update(self._merged_options(key, old, new))
         if _orders_once(old, new):
@@ -144,19 +146,19 @@ class StateMerge:
                 chosen = self._fields.get((*key, name), chosen)
             yield name, chosen
         if _orders_once(old, new):
-            # The column of Meta.order_with_respect_to, while one code only has that.
+            # The column of Meta.order_with_respect_to, which one version only has.
             yield "_order", self._fields.get((*key, "_order"), models.OrderWrt())
 
     def _merged_options(
         self, key: ModelKey, old: ModelState, new: ModelState
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         constraints = _by_name(old, new, "constraints")
         together = [
             names
             for model in (new, old)
             for names in normalize_together(model.options.get("unique_together", ()))
         ]
-        merged: dict[str, Any] = {
+        merged: dict[str, object] = {
             "constraints": [
                 each for each in constraints if (key, each.name) not in self._dropped
             ],

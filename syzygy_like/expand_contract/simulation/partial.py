@@ -1,18 +1,18 @@
-"""What is carried out of a migration in one go."""
+"""A part of a migration, and the operations that apply it."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from typing import Any
 
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import Migration
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 
 class Part(enum.Enum):
-    """How much of a migration a portion is."""
+    """What of a migration is applied."""
 
     WHOLE = "whole"
     EXPAND = "expand"
@@ -22,10 +22,10 @@ class Part(enum.Enum):
 
 class PartialMigration(Migration):
     """
-    A migration, or a half of one, by the operations that carry it out.
+    A whole migration or a part of one, with the operations that apply it.
 
-    They are those of the ``migration``, or others that lead where both codes can run,
-    and from there to what the migration says.
+    They are those of the ``migration``, or others that lead where both versions can
+    run, and from there to what the migration declares.
     """
 
     def __init__(
@@ -37,12 +37,11 @@ class PartialMigration(Migration):
         super().__init__(migration.name, migration.app_label)
         self.migration = migration
         self.part = part
-        own: dict[str, Any] = {
-            "operations": list(operations),
-            "atomic": migration.atomic,
-            "replaces": migration.replaces,
-        }
-        vars(self).update(own)
+        vars(self).update(
+            operations=list(operations),
+            atomic=migration.atomic,
+            replaces=migration.replaces,
+        )
 
     def __str__(self) -> str:
         if self.part is Part.WHOLE:
@@ -52,11 +51,11 @@ class PartialMigration(Migration):
 
 # What Django's commands look at.
 SHOWN = ("atomic", "hints", "code", "reverse_code", "sql", "reverse_sql")
-# What tells how it may be carried out.
+# What tells how it may be run.
 KEPT = ("resumes",)
 
 
-class Historical(Operation):
+class HistoricalOperation(Operation):
     """
     An operation on rows, with the models that its author wrote it for.
 
@@ -84,7 +83,11 @@ class Historical(Operation):
         self.operation.state_forwards(app_label, state)
 
     def database_forwards(
-        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
         self.operation.database_forwards(
             app_label, schema_editor, self.state, self.state
@@ -92,7 +95,11 @@ class Historical(Operation):
         _check_now(schema_editor)
 
     def database_backwards(
-        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
     ) -> None:
         self.operation.database_backwards(
             app_label, schema_editor, self.state, self.state
@@ -100,10 +107,12 @@ class Historical(Operation):
         _check_now(schema_editor)
 
     def _is_going_back(
-        self, app_label: str, schema_editor: Any, state: ProjectState
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        state: ProjectState,
     ) -> bool | None:
-        operation: Any = self.operation
-        found: bool | None = operation.is_going_back(
+        found: bool | None = self.operation.is_going_back(  # type: ignore[attr-defined]
             app_label, schema_editor, self.state
         )
         return found
@@ -112,7 +121,7 @@ class Historical(Operation):
         return self.operation.describe()
 
 
-def _check_now(schema_editor: Any) -> None:
+def _check_now(schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Let PostgreSQL check the rows, or it would not alter their table after that."""
     connection = schema_editor.connection
     defers = connection.vendor == "postgresql" and connection.in_atomic_block
@@ -121,7 +130,7 @@ def _check_now(schema_editor: Any) -> None:
         schema_editor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
-class Elsewhere(Operation):
+class OtherAppOperation(Operation):
     """An operation of another app."""
 
     def __init__(self, app_label: str, operation: Operation):
@@ -136,11 +145,27 @@ class Elsewhere(Operation):
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         self.operation.state_forwards(self.app_label, state)
 
-    def database_forwards(self, app_label: str, *args: Any) -> None:
-        self.operation.database_forwards(self.app_label, *args)
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        self.operation.database_forwards(
+            self.app_label, schema_editor, from_state, to_state
+        )
 
-    def database_backwards(self, app_label: str, *args: Any) -> None:
-        self.operation.database_backwards(self.app_label, *args)
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        self.operation.database_backwards(
+            self.app_label, schema_editor, from_state, to_state
+        )
 
     def describe(self) -> str:
         return self.operation.describe()

@@ -1,9 +1,10 @@
-"""Why a migration cannot be carried out in halves."""
+"""Why a migration cannot be applied in parts."""
 
 from __future__ import annotations
 
+import dataclasses
 import enum
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from django.db.migrations import Migration
 from django.db.migrations.operations.base import Operation
@@ -15,39 +16,31 @@ from syzygy_like.schema.names import parents
 
 
 class Obstacle(enum.Enum):
-    """What is in the way of an operation that is to be carried out in part."""
+    """What is in the way of an operation that is to be applied in part."""
 
-    BREAKS = "there is nothing that both codes can run on"
+    BREAKS = "there is nothing that both versions can run on"
     MOVES = "values move from one name to another"
     TAKEN = "what it makes is there already, and still used"
     UNREADABLE = "what it does to the database is not what the models say"
     NULLS = "it would find NULL where its models have none"
-    LEAVES = "it takes a table out of the hands of migrations that is not finished"
+    LEAVES = "it makes a table unmanaged that is not finished"
     EARLY = "it needs what comes later"
 
 
-class NoHalvesError(Exception):
+@dataclasses.dataclass(eq=False)
+class CannotSplitError(Exception):
     """
-    An operation cannot be carried out now, not even in part.
+    An operation cannot be applied now, not even in part.
 
-    ``old`` is what the code now serving would lose, ``new`` the one rolled out, as far
-    as it is that.
+    ``old`` is what the old version would lose, ``new`` the new one, as far as it is
+    that.
     """
 
-    def __init__(
-        self,
-        migration: Migration,
-        operation: Operation,
-        obstacle: Obstacle,
-        old: Iterable[Problem] = (),
-        new: Iterable[Problem] = (),
-    ):
-        super().__init__(migration, operation, obstacle)
-        self.migration = migration
-        self.operation = operation
-        self.obstacle = obstacle
-        self.old = tuple(old)
-        self.new = tuple(new)
+    migration: Migration
+    operation: Operation
+    obstacle: Obstacle
+    old: Sequence[Problem] = ()
+    new: Sequence[Problem] = ()
 
 
 def moves(patch: Patch) -> bool:
@@ -78,7 +71,7 @@ def collides(patch: Patch, database: Schema) -> bool:
 
 
 def leaves(patch: Patch, applied: Schema) -> bool:
-    """Tell whether a change takes an unfinished table out of migrations' hands."""
+    """Tell whether a change makes a table unmanaged that is not finished."""
     return any(
         new.external and not old.external and applied.tables.get(name) != old
         for name, (old, new) in patch.changes.items()

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+
+from sqlglot.expressions import Expression as Node
 
 from syzygy_like.schema import Table
 from syzygy_like.schema.sql.columns import (
-    add_column_rules,
+    add_column_constraints,
     drop_column,
     read_column,
     rename_column,
 )
-from syzygy_like.schema.sql.constraints import add_rule, drop_rule, rule_name
-from syzygy_like.schema.sql.draft import Draft, UnreadableError
+from syzygy_like.schema.sql.constraints import add_constraint, drop_constraint, name_of
+from syzygy_like.schema.sql.draft import Attributes, Draft, UnreadableError
 from syzygy_like.schema.sql.expressions import read_default
 from syzygy_like.schema.sql.types import read_type
 
 
-def alter_table(draft: Draft, statement: Any) -> None:
+def alter_table(draft: Draft, statement: Node) -> None:
     """
     Do to the tables what an ALTER TABLE statement does.
 
@@ -58,7 +59,7 @@ def rename_table(draft: Draft, table: Table, new: str) -> None:
     )
 
 
-def _rename(draft: Draft, table: Table, statement: Any) -> None:
+def _rename(draft: Draft, table: Table, statement: Node) -> None:
     """Rename a table, or a column where sqlglot takes the optional COLUMN for it."""
     new = statement.args["actions"][0].this
     for option in statement.args.get("options") or []:
@@ -69,46 +70,46 @@ def _rename(draft: Draft, table: Table, statement: Any) -> None:
     rename_table(draft, table, draft.name(new))
 
 
-def _rename_column(draft: Draft, table: Table, old: Any, new: Any) -> None:
+def _rename_column(draft: Draft, table: Table, old: Node, new: Node) -> None:
     old_name = draft.column_name(table, old)
-    new_name = rule_name(draft, new)
+    new_name = name_of(draft, new)
     if old_name not in table.columns or new_name in table.columns:
         raise UnreadableError(old)
     rename_column(draft, table, old_name, new_name)
 
 
-def _rename_column_action(draft: Draft, table: Table, action: Any) -> None:
+def _rename_column_action(draft: Draft, table: Table, action: Node) -> None:
     _rename_column(draft, table, action.this, action.args["to"])
 
 
-def _add_column(draft: Draft, table: Table, definition: Any) -> None:
+def _add_column(draft: Draft, table: Table, definition: Node) -> None:
     column = read_column(draft, table, definition)
     if column.name in table.columns:
         if definition.args.get("exists"):
             return
         raise UnreadableError(definition)
     draft.put(table, columns={**table.columns, column.name: column})
-    add_column_rules(draft, table.name, definition)
+    add_column_constraints(draft, table.name, definition)
 
 
-def _add_columns(draft: Draft, table: Table, action: Any) -> None:
+def _add_columns(draft: Draft, table: Table, action: Node) -> None:
     for definition in action.expressions:
         _add_column(draft, draft.tables[table.name], definition)
 
 
-def _add_constraint(draft: Draft, table: Table, action: Any) -> None:
+def _add_constraint(draft: Draft, table: Table, action: Node) -> None:
     for rule in action.expressions:
-        add_rule(draft, table.name, rule)
+        add_constraint(draft, table.name, rule)
 
 
-def _modify_column(draft: Draft, table: Table, action: Any) -> None:
+def _modify_column(draft: Draft, table: Table, action: Node) -> None:
     """Replace a column's definition, of which MySQL keeps keys and indexes only."""
     definition = action.this
     old = action.args.get("rename_from") or definition
     old_name = draft.column_name(table, old)
     if old_name not in table.columns:
         raise UnreadableError(action)
-    if rule_name(draft, old) != rule_name(draft, definition):
+    if name_of(draft, old) != name_of(draft, definition):
         _rename_column(draft, table, old, definition)
         table = draft.tables[table.name]
     new = read_column(draft, table, definition)
@@ -120,15 +121,15 @@ def _modify_column(draft: Draft, table: Table, action: Any) -> None:
         field=current.field,
     )
     draft.put(table, columns={**table.columns, new.name: kept})
-    add_column_rules(draft, table.name, definition)
+    add_column_constraints(draft, table.name, definition)
 
 
-def _alter_column(draft: Draft, table: Table, action: Any) -> None:
+def _alter_column(draft: Draft, table: Table, action: Node) -> None:
     changes = _changes(draft, action)
     draft.put_column(table.name, draft.column_name(table, action.this), **changes)
 
 
-def _changes(draft: Draft, action: Any) -> dict[str, Any]:
+def _changes(draft: Draft, action: Node) -> Attributes:
     """Return the attributes of a column that ALTER COLUMN changes."""
     given = action.args
     if given.get("dtype") and draft.vendor == "mysql":
@@ -153,7 +154,7 @@ def _changes(draft: Draft, action: Any) -> dict[str, Any]:
     raise UnreadableError(action)
 
 
-def _drop(draft: Draft, table: Table, action: Any) -> None:
+def _drop(draft: Draft, table: Table, action: Node) -> None:
     kind = str(action.args.get("kind") or "").upper()
     if kind not in {"COLUMN", "CONSTRAINT", "INDEX", "FOREIGN KEY", "CHECK"}:
         raise UnreadableError(action)
@@ -164,26 +165,26 @@ def _drop(draft: Draft, table: Table, action: Any) -> None:
             if name in current.columns:
                 drop_column(draft, current, name)
         else:
-            drop_rule(draft, current, rule_name(draft, node))
+            drop_constraint(draft, current, name_of(draft, node))
             replaced = draft.tables[table.name].primary_key != current.primary_key
             if replaced and action.args.get("cascade"):  # foreign keys go with it
                 raise UnreadableError(action)
 
 
-def _drop_primary_key(draft: Draft, table: Table, action: Any) -> None:
+def _drop_primary_key(draft: Draft, table: Table, action: Node) -> None:
     draft.put(table, primary_key=())
 
 
-def _ignore(draft: Draft, table: Table, action: Any) -> None:
+def _ignore(draft: Draft, table: Table, action: Node) -> None:
     """Leave out what makes no difference to what a query may do."""
 
 
-def dropped(node: Any) -> list[Any]:
+def dropped(node: Node) -> list[Node]:
     """Return the parts that name what a DROP drops: one, before sqlglot 30."""
     return list(node.args.get("tables") or [node.this])
 
 
-ACTIONS: dict[str, Callable[[Draft, Table, Any], None]] = {
+ACTIONS: dict[str, Callable[[Draft, Table, Node], None]] = {
     "AddConstraint": _add_constraint,
     "AlterColumn": _alter_column,
     "AlterSet": _ignore,

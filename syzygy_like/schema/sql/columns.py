@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+
+from sqlglot.expressions import Expression as Node
 
 from syzygy_like.schema import Column, Table
-from syzygy_like.schema.sql.constraints import RULES, add_rule, add_unique
-from syzygy_like.schema.sql.draft import Draft, UnreadableError
+from syzygy_like.schema.sql.constraints import HANDLERS, add_constraint, add_unique
+from syzygy_like.schema.sql.draft import Attributes, Draft, UnreadableError
 from syzygy_like.schema.sql.expressions import read_default, reads, rename_in, text
-from syzygy_like.schema.sql.types import SERIALS, read_type, signed, type_name
+from syzygy_like.schema.sql.types import SERIALS, read_type, type_name
 
 # What makes no difference to a query.
 HARMLESS = {
@@ -22,15 +23,15 @@ HARMLESS = {
 }
 
 
-def _generated(kind: Any) -> dict[str, Any]:
+def _generated(kind: Node) -> Attributes:
     return {"generated": text(kind.this)}
 
 
-def _automatic(kind: Any) -> dict[str, Any]:
+def _automatic(kind: Node) -> Attributes:
     return {"auto": True, "null": False}
 
 
-ATTRIBUTES: dict[str, Callable[[Any], dict[str, Any]]] = {
+ATTRIBUTES: dict[str, Callable[[Node], Attributes]] = {
     "AutoIncrementColumnConstraint": _automatic,
     "CollateColumnConstraint": lambda kind: {"collation": str(kind.this.name)},
     "ComputedColumnConstraint": _generated,
@@ -42,7 +43,7 @@ ATTRIBUTES: dict[str, Callable[[Any], dict[str, Any]]] = {
 }
 
 
-def read_column(draft: Draft, table: Table, definition: Any) -> Column:
+def read_column(draft: Draft, table: Table, definition: Node) -> Column:
     """
     Return the column that a definition stands for.
 
@@ -53,25 +54,25 @@ def read_column(draft: Draft, table: Table, definition: Any) -> Column:
         return Column(name, read_type(None, draft.vendor), null=True, field=name)
     kind = definition.args.get("kind")
     serial = type_name(kind) in SERIALS
-    attributes: dict[str, Any] = {"null": not serial, "auto": serial}
+    attributes: Attributes = {"null": not serial, "auto": serial}
     for part in _parts(definition):
         attributes.update(_attributes(type(part.args["kind"]).__name__, part))
     type_ = read_type(kind, draft.vendor)
     if attributes["auto"]:
-        type_ = signed(type_)
+        type_ = type_.signed()
     if attributes.get("generated"):
         attributes["null"] = True
     return Column(name, type_, field=name, **attributes)
 
 
-def add_column_rules(draft: Draft, table: str, definition: Any) -> None:
+def add_column_constraints(draft: Draft, table: str, definition: Node) -> None:
     """Add the constraints that the definition of a column has to its table."""
     if type(definition).__name__ == "Identifier":
         return
     for part in _parts(definition):
-        if type(part.args["kind"]).__name__ in RULES:
+        if type(part.args["kind"]).__name__ in HANDLERS:
             given = part.args.get("this")
-            add_rule(draft, table, part.args["kind"], given, definition)
+            add_constraint(draft, table, part.args["kind"], given, definition)
     if draft.vendor == "mysql" and type_name(definition.args.get("kind")) == "SERIAL":
         add_unique(draft, table, None, [definition.this])
 
@@ -143,13 +144,13 @@ def _renamed(column: Column, old: str, new: str) -> Column:
     return replace(column, name=new, field=new if column.field == old else column.field)
 
 
-def _parts(definition: Any) -> list[Any]:
+def _parts(definition: Node) -> list[Node]:
     return list(definition.args.get("constraints") or [])
 
 
-def _attributes(kind: str, part: Any) -> dict[str, Any]:
+def _attributes(kind: str, part: Node) -> Attributes:
     if kind in ATTRIBUTES:
         return ATTRIBUTES[kind](part.args["kind"])
-    if kind in RULES or kind in HARMLESS:
+    if kind in HANDLERS or kind in HARMLESS:
         return {}
     raise UnreadableError(part)

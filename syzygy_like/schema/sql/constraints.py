@@ -2,46 +2,79 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
-from typing import Any
+
+from django.db.backends.utils import names_digest
+from sqlglot.expressions import Expression as Node
 
 from syzygy_like.schema import Constraint, Reference, Table
-from syzygy_like.schema.sql.draft import Draft, UnreadableError
-from syzygy_like.schema.sql.expressions import columns_in, tests_null, text
-from syzygy_like.schema.sql.naming import (
-    foreign_key_column,
+from syzygy_like.schema.sql.draft import (
+    Draft,
+    UnreadableError,
     identifier,
-    is_named,
-    spelled,
+    read_name,
 )
-from syzygy_like.schema.sql.types import signed
+from syzygy_like.schema.sql.expressions import columns_in, tests_null, text
 
 
-def add_rule(
-    draft: Draft, table: str, rule: Any, given: Any = None, column: Any = None
+@dataclasses.dataclass(frozen=True)
+class Clause:
+    """
+    A constraint in a statement.
+
+    ``given`` is the identifier that names it, ``column`` the definition of the column
+    that it belongs to, if any.
+    """
+
+    node: Node
+    given: Node | None = None
+    column: Node | None = None
+
+    @property
+    def columns(self) -> list[Node]:
+        """The columns that it lists, or the one that it belongs to."""
+        if self.column is None:
+            return list(self.node.expressions)
+        return list(self.node.expressions) or [self.column.this]
+
+    @property
+    def is_deferrable(self) -> bool:
+        """Whether it says so."""
+        options = {str(each).upper() for each in self.node.args.get("options") or []}
+        return "DEFERRABLE" in options
+
+
+def add_constraint(
+    draft: Draft,
+    table: str,
+    node: Node,
+    given: Node | None = None,
+    column: Node | None = None,
 ) -> None:
     """
-    Add what a rule in SQL stands for to a table.
+    Add what a constraint in SQL stands for to a table.
 
-    ``given`` is the identifier that names it, ``column`` the definition of the
-    column that it belongs to, if any. Raise UnreadableError if the rule is not known.
+    ``given`` and ``column`` are as in ``Clause``. Raise UnreadableError if the kind of
+    constraint is not known.
     """
-    kind = type(rule).__name__
+    kind = type(node).__name__
     if kind == "Constraint":
-        for each in rule.expressions:
-            add_rule(draft, table, each, rule.this, column)
-    elif kind in RULES:
-        RULES[kind](draft, table, rule, given, column)
+        for each in node.expressions:
+            add_constraint(draft, table, each, node.this, column)
+    elif kind in HANDLERS:
+        HANDLERS[kind](draft, table, Clause(node, given, column))
     else:
-        raise UnreadableError(rule)
+        raise UnreadableError(node)
 
 
 def add_unique(
     draft: Draft,
     table: str,
-    given: Any,
-    elements: Sequence[Any],
-    condition: Any = None,
+    given: Node | None,
+    elements: Sequence[Node],
+    condition: Node | None = None,
     nulls_distinct: bool = True,
     deferrable: bool = False,
 ) -> None:
@@ -66,11 +99,11 @@ def add_unique(
     draft.put_constraint(table, constraint)
 
 
-def _unordered(element: Any) -> str:
+def _unordered(element: Node) -> str:
     return text(element.this if type(element).__name__ == "Ordered" else element)[1]
 
 
-def drop_rule(draft: Draft, table: Table, name: str) -> bool:
+def drop_constraint(draft: Draft, table: Table, name: str) -> bool:
     """
     Take the constraint of a name from a table, tell whether there is one.
 
@@ -89,9 +122,9 @@ def drop_rule(draft: Draft, table: Table, name: str) -> bool:
     return _drop_foreign_key(draft, table, name) or _drop_sign(draft, table, name)
 
 
-def rule_name(draft: Draft, node: Any) -> str:
+def name_of(draft: Draft, node: Node) -> str:
     """Return the name of the constraint or index that a part of a statement names."""
-    return spelled(node, draft.vendor)
+    return read_name(node, draft.vendor)
 
 
 def _drop_foreign_key(draft: Draft, table: Table, name: str) -> bool:
@@ -110,65 +143,67 @@ def _drop_sign(draft: Draft, table: Table, name: str) -> bool:
     """Drop the check constraint that PostgreSQL makes of a positive field."""
     for column in table.columns.values():
         if name == f"{table.name}_{column.name}_check" and column.type.low == 0:
-            draft.put_column(table.name, column.name, type=signed(column.type))
+            draft.put_column(table.name, column.name, type=column.type.signed())
             return True
     return False
 
 
-def _given_name(draft: Draft, given: Any) -> str:
-    return "" if given is None else rule_name(draft, given)
+def _given_name(draft: Draft, given: Node | None) -> str:
+    return "" if given is None else name_of(draft, given)
 
 
-def _is_deferrable(rule: Any) -> bool:
-    options = {str(each).upper() for each in rule.args.get("options") or []}
-    return "DEFERRABLE" in options
-
-
-def _add_unique(draft: Draft, table: str, rule: Any, given: Any, column: Any) -> None:
-    listed = rule.args.get("this")
-    if listed is not None:  # MySQL: "the index name, if both are given"
-        given = listed.args.get("this") or given
+def _add_unique(draft: Draft, table: str, clause: Clause) -> None:
+    given, listed = clause.given, clause.node.args.get("this")
+    if listed is None:
+        elements = [_column_of(clause)]
+    else:  # MySQL: "the index name, if both are given"
+        given, elements = listed.args.get("this") or given, listed.expressions
     add_unique(
         draft,
         table,
         given,
-        listed.expressions if listed is not None else [column.this],
-        nulls_distinct=not rule.args.get("nulls"),
-        deferrable=_is_deferrable(rule),
+        elements,
+        nulls_distinct=not clause.node.args.get("nulls"),
+        deferrable=clause.is_deferrable,
     )
 
 
-def _add_check(draft: Draft, table: str, rule: Any, given: Any, column: Any) -> None:
+def _column_of(clause: Clause) -> Node:
+    """Return the name of the column that a clause belongs to."""
+    if clause.column is None:
+        raise UnreadableError(clause.node)
+    name: Node = clause.column.this
+    return name
+
+
+def _add_check(draft: Draft, table: str, clause: Clause) -> None:
+    condition = clause.node.this
     constraint = Constraint(
         "check",
-        columns_in(draft, draft.tables[table], rule.this),
-        key=text(rule.this),
-        tests_null=tests_null(rule.this),
-        name=_given_name(draft, given),
+        columns_in(draft, draft.tables[table], condition),
+        key=text(condition),
+        tests_null=tests_null(condition),
+        name=_given_name(draft, clause.given),
     )
     draft.put_constraint(table, constraint)
 
 
-def _add_exclusion(
-    draft: Draft, table: str, rule: Any, given: Any, column: Any
-) -> None:
+def _add_exclusion(draft: Draft, table: str, clause: Clause) -> None:
+    expressions = clause.node.this
     constraint = Constraint(
         "exclusion",
-        columns_in(draft, draft.tables[table], rule.this),
-        key=text(rule.this),
-        deferrable=_is_deferrable(rule),
-        name=_given_name(draft, given),
+        columns_in(draft, draft.tables[table], expressions),
+        key=text(expressions),
+        deferrable=clause.is_deferrable,
+        name=_given_name(draft, clause.given),
     )
     draft.put_constraint(table, constraint)
 
 
-def _add_primary_key(
-    draft: Draft, table: str, rule: Any, given: Any, column: Any
-) -> None:
+def _add_primary_key(draft: Draft, table: str, clause: Clause) -> None:
     """Add a primary key, which makes its columns NOT NULL."""
     current = draft.tables[table]
-    elements = rule.expressions or ([] if column is None else [column.this])
-    names = tuple(draft.column_name(current, each) for each in elements)
+    names = tuple(draft.column_name(current, each) for each in clause.columns)
     draft.put(current, primary_key=names)
     for name in names:
         draft.put_column(table, name, null=False)
@@ -183,26 +218,23 @@ def _number_rows(draft: Draft, table: str, name: str) -> None:
         draft.put_column(table, name, auto=True)
 
 
-def _add_foreign_key(
-    draft: Draft, table: str, rule: Any, given: Any, column: Any
-) -> None:
-    if len(rule.expressions) != 1:  # which no Reference can tell of
-        raise UnreadableError(rule)
-    reference = rule.args["reference"]
-    _put_reference(draft, table, rule.expressions[0], reference, given)
+def _add_foreign_key(draft: Draft, table: str, clause: Clause) -> None:
+    columns = clause.node.expressions
+    if len(columns) != 1:  # which no Reference can tell of
+        raise UnreadableError(clause.node)
+    reference = clause.node.args["reference"]
+    _put_reference(draft, table, columns[0], reference, clause.given)
 
 
-def _add_reference(
-    draft: Draft, table: str, rule: Any, given: Any, column: Any
-) -> None:
+def _add_reference(draft: Draft, table: str, clause: Clause) -> None:
     # MySQL ignores what a column's definition refers to, before 9.0; MariaDB doesn't.
     if draft.vendor == "mysql":
-        raise UnreadableError(rule)
-    _put_reference(draft, table, column.this, rule, given)
+        raise UnreadableError(clause.node)
+    _put_reference(draft, table, _column_of(clause), clause.node, clause.given)
 
 
 def _put_reference(
-    draft: Draft, table: str, node: Any, reference: Any, given: Any
+    draft: Draft, table: str, node: Node, reference: Node, given: Node | None
 ) -> None:
     current = draft.tables[table]
     name = draft.column_name(current, node)
@@ -210,24 +242,24 @@ def _put_reference(
     if column is None:
         return
     to = Reference(*_target(draft, reference), on_delete=_on_delete(reference))
-    type_ = signed(column.type) if draft.vendor == "mysql" else column.type
+    type_ = column.type.signed() if draft.vendor == "mysql" else column.type
     draft.put_column(table, name, reference=to, type=type_)
     if given is not None:
-        draft.foreign_keys[table, rule_name(draft, given)] = name
+        draft.foreign_keys[table, name_of(draft, given)] = name
 
 
-def _target(draft: Draft, reference: Any) -> tuple[str, str]:
+def _target(draft: Draft, reference: Node) -> tuple[str, str]:
     target = reference.this
     table = draft.tables.get(draft.name(target))
     if target.expressions:
         node = target.expressions[0]
         known = table.columns if table is not None else ()
-        return draft.name(target), spelled(node, draft.vendor, known)
+        return draft.name(target), read_name(node, draft.vendor, known)
     key = table.primary_key if table is not None else ()
     return draft.name(target), key[0] if len(key) == 1 else "id"
 
 
-def _on_delete(reference: Any) -> str | None:
+def _on_delete(reference: Node) -> str | None:
     """Return what is done by itself to rows whose target goes."""
     for option in reference.args.get("options") or []:
         what, _, action = str(option).upper().partition(" DELETE ")
@@ -236,11 +268,11 @@ def _on_delete(reference: Any) -> str | None:
     return None
 
 
-def _ignore(draft: Draft, table: str, rule: Any, given: Any, column: Any) -> None:
+def _ignore(draft: Draft, table: str, clause: Clause) -> None:
     """Leave out an index: it makes no difference to what a query may do."""
 
 
-RULES: dict[str, Callable[[Draft, str, Any, Any, Any], None]] = {
+HANDLERS: dict[str, Callable[[Draft, str, Clause], None]] = {
     "CheckColumnConstraint": _add_check,
     "ExcludeColumnConstraint": _add_exclusion,
     "ForeignKey": _add_foreign_key,
@@ -250,3 +282,54 @@ RULES: dict[str, Callable[[Draft, str, Any, Any, Any], None]] = {
     "Reference": _add_reference,
     "UniqueColumnConstraint": _add_unique,
 }
+
+
+# More columns in other orders would be too many names to try.
+MAX_ORDERED = 5
+
+
+def is_named(constraint: Constraint, table: Table, name: str) -> bool:
+    """Tell whether a constraint has a name, be it one that was made up for it."""
+    if constraint.name:
+        return constraint.name == name
+    if constraint.kind == "check":
+        columns = "_".join(constraint.columns) if len(constraint.columns) == 1 else ""
+        return name == "_".join(filter(None, [table.name, columns, "check"]))
+    return constraint.plain and _is_unique_name(constraint, table, name)
+
+
+def _is_unique_name(constraint: Constraint, table: Table, name: str) -> bool:
+    """Tell so by Django's _create_index_name(), PostgreSQL's and MySQL's own names."""
+    if len(constraint.columns) > MAX_ORDERED:
+        return False
+    for columns in itertools.permutations(constraint.columns):
+        stem = "_".join([table.name, *columns])
+        if name in (f"{stem}_key", f"{stem}_idx", columns[0]):
+            return True
+        if name.endswith(names_digest(table.name, *columns, length=8) + "_uniq"):
+            return True
+    return False
+
+
+def foreign_key_column(table: Table, name: str) -> str | None:
+    """
+    Return the column of the foreign key that a made-up name belongs to.
+
+    Django's name has a digest of the table as it was called at that time, so the
+    target is looked at too.
+    """
+    enforced = {
+        column.name: column.reference
+        for column in table.columns.values()
+        if column.reference is not None and column.reference.constraint
+    }
+    for column in enforced:
+        digest = names_digest(table.name, column, length=8)
+        if f"_{digest}_fk" in name or name == f"{table.name}_{column}_fkey":
+            return column
+    targets = [
+        column
+        for column, reference in enforced.items()
+        if name.endswith(f"_fk_{reference.table}_{reference.column}")
+    ]
+    return targets[0] if len(targets) == 1 else None

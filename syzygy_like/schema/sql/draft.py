@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from sqlglot.expressions import Expression as Node
+
 from syzygy_like.schema import Constraint, Patch, Reference, Schema, Table
-from syzygy_like.schema.sql.naming import spelled
+
+# Attributes of a column, by name.
+Attributes = dict[str, Any]
 
 
 class UnreadableError(Exception):
@@ -32,23 +36,19 @@ class Draft:
     @property
     def patch(self) -> Patch:
         """What has changed since the start."""
-        changes = {
-            name: (self.before.get(name), self.tables.get(name))
-            for name in sorted(self.before.keys() | self.tables.keys())
-        }
-        return Patch(
-            {name: both for name, both in changes.items() if both[0] != both[1]}
-        )
+        before, tables = self.before, self.tables
+        names = sorted(Schema(before).differing(Schema(tables)))
+        return Patch({name: (before.get(name), tables.get(name)) for name in names})
 
-    def name(self, node: Any) -> str:
+    def name(self, node: Node) -> str:
         """Return the name of the table that a part of a statement names."""
-        return spelled(node, self.vendor, self.tables)
+        return read_name(node, self.vendor, self.tables)
 
-    def column_name(self, table: Table, node: Any) -> str:
+    def column_name(self, table: Table, node: Node) -> str:
         """Return the name of the column that a part of a statement names."""
-        return spelled(node, self.vendor, table.columns)
+        return read_name(node, self.vendor, table.columns)
 
-    def table(self, node: Any) -> Table | None:
+    def table(self, node: Node) -> Table | None:
         """
         Return the table that a part of a statement names, None if it isn't known.
 
@@ -57,7 +57,7 @@ class Draft:
         table = self.tables.get(self.name(node))
         return None if table is None or table.external else table
 
-    def stands_for_table(self, node: Any) -> bool:
+    def stands_for_table(self, node: Node) -> bool:
         """Tell whether code may take what is named so for a table of its own."""
         tables = (self.before.get(self.name(node)), self.tables.get(self.name(node)))
         return any(table is not None and not table.external for table in tables)
@@ -112,3 +112,34 @@ class Draft:
             }
             if columns:
                 self.put(table, columns={**table.columns, **columns})
+
+
+# What may be around a column without making an expression of it.
+WRAPPERS = {"Column", "ColumnDef", "Opclass", "Ordered", "Schema", "Table"}
+
+
+def identifier(node: Node) -> Node | None:
+    """Return the identifier that a part of a statement is, None if it is more."""
+    while type(node).__name__ in WRAPPERS:
+        node = node.this
+    return node if type(node).__name__ == "Identifier" else None
+
+
+def read_name(node: Node, vendor: str, known: Iterable[str] = ()) -> str:
+    """
+    Return the name that a part of a statement stands for.
+
+    PostgreSQL folds names without quotes to lower case ("Identifiers and Key
+    Words"); elsewhere case makes no difference, so it is spelled as it is known.
+    """
+    found = identifier(node)
+    if found is None:
+        raise UnreadableError(node)
+    name = str(found.name)
+    if vendor == "postgresql":
+        return name if found.args.get("quoted") else name.lower()
+    candidates = list(known)
+    if name in candidates:
+        return name
+    folded = name.casefold()
+    return next((each for each in candidates if each.casefold() == folded), name)

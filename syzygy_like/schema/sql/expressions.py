@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from typing import Any
 
 from sqlglot import exp
+from sqlglot.expressions import Expression as Node
 
 from syzygy_like.schema import Default, Table
 from syzygy_like.schema.sql.draft import Draft
@@ -26,12 +26,12 @@ UNIQUE_FUNCTIONS = {
 }
 
 
-def text(node: Any) -> tuple[str, str]:
+def text(node: Node) -> tuple[str, str]:
     """Return a part of a statement as the value ("sql", its normalized text)."""
     return "sql", str(node.sql(identify=True, normalize=True, comments=False))
 
 
-def read_default(node: Any) -> Default | None:
+def read_default(node: Node) -> Default | None:
     """Return the default that an expression stands for, None if it is NULL."""
     bare = node
     while type(bare).__name__ in {"Cast", "Paren"}:
@@ -41,14 +41,14 @@ def read_default(node: Any) -> Default | None:
     return Default(text(node), unique=function_name(bare) in UNIQUE_FUNCTIONS)
 
 
-def function_name(node: Any) -> str:
+def function_name(node: Node) -> str:
     """Return the name of the function that is called, "" if none is."""
     if isinstance(node, exp.Anonymous):
         return str(node.name).lower()
     return str(node.sql_name()).lower() if isinstance(node, exp.Func) else ""
 
 
-def columns_in(draft: Draft, table: Table, *nodes: Any) -> frozenset[str]:
+def columns_in(draft: Draft, table: Table, *nodes: Node) -> frozenset[str]:
     """Return the table's columns that parts of a statement read."""
     found = (
         draft.column_name(table, each) for node in nodes for each in _names(draft, node)
@@ -56,7 +56,7 @@ def columns_in(draft: Draft, table: Table, *nodes: Any) -> frozenset[str]:
     return frozenset(name for name in found if name in table.columns)
 
 
-def _names(draft: Draft, node: Any) -> Iterator[Any]:
+def _names(draft: Draft, node: Node) -> Iterator[Node]:
     yield from node.find_all(exp.Column)
     for prefix in node.find_all(exp.ColumnPrefix):
         yield prefix.this
@@ -65,7 +65,7 @@ def _names(draft: Draft, node: Any) -> Iterator[Any]:
             yield exp.to_identifier(call.name)
 
 
-def tests_null(node: Any) -> bool:
+def tests_null(node: Node) -> bool:
     """Tell whether a condition asks if something is NULL."""
     return any(type(each).__name__ in NULL_TESTS for each in node.walk())
 
@@ -92,12 +92,12 @@ def reads(value: Hashable, column: str) -> bool:
     return rename_in(value, column, "") != value
 
 
-def _rename_child(child: Any, old: str, new: str) -> Hashable:
+def _rename_child(child: Hashable, old: str, new: str) -> Hashable:
     if isinstance(child, tuple) and len(child) == 2 and isinstance(child[0], str):
         return _rename_path(child[0], old, new), rename_in(child[1], old, new)
     return rename_in(child, old, new)
 
 
-def _rename_path(path: Any, old: str, new: str) -> str:
+def _rename_path(path: object, old: str, new: str) -> str:
     name, separator, rest = str(path).partition("__")
     return f"{new if name == old else name}{separator}{rest}"

@@ -6,10 +6,10 @@ import contextlib
 import logging
 import re
 import threading
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
 import sqlglot
+from sqlglot.expressions import Expression as Node
 
 from syzygy_like.schema.sql.draft import UnreadableError
 
@@ -24,7 +24,7 @@ EXECUTABLE_COMMENT = re.compile(r"/\*M?!")
 PLACEHOLDER = re.compile(r"%(?:(?P<percent>%)|(?:\((?P<name>\w+)\))?s)")
 
 
-def parse(sql: Any, vendor: str) -> list[Any]:
+def parse(sql: object, vendor: str) -> list[Node]:
     """
     Return the statements of ``RunSQL.sql``, in any of its forms.
 
@@ -43,7 +43,7 @@ def parse(sql: Any, vendor: str) -> list[Any]:
         ]
 
 
-def _texts(sql: Any) -> Iterator[str]:
+def _texts(sql: object) -> Iterator[str]:
     for each in sql if isinstance(sql, (list, tuple)) else [sql]:
         if isinstance(each, str):
             yield each
@@ -53,16 +53,17 @@ def _texts(sql: Any) -> Iterator[str]:
             raise UnreadableError(each)
 
 
-def _filled(sql: str, params: Any) -> str:
+def _filled(sql: str, params: Mapping[str, object] | Iterable[object] | None) -> str:
     """Return SQL with its params: only where there are any is % a placeholder."""
     if params is None:
         return sql
-    positional = iter(() if isinstance(params, Mapping) else params)
+    named = params if isinstance(params, Mapping) else {}
+    positional = iter(() if named else params)
 
     def replacement(match: re.Match[str]) -> str:
         if match["percent"]:
             return "%"
-        return _literal(params[match["name"]] if match["name"] else next(positional))
+        return _literal(named[match["name"]] if match["name"] else next(positional))
 
     return PLACEHOLDER.sub(replacement, sql)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from sqlglot.expressions import Expression as Node
 
 from syzygy_like.schema import ANYTHING, ColumnType
 
@@ -55,7 +55,7 @@ AMBIGUOUS = {
 }
 
 
-def read_type(node: Any, vendor: str) -> ColumnType:
+def read_type(node: Node | None, vendor: str) -> ColumnType:
     """Return what a column of a type holds: ANYTHING if the type isn't clear."""
     if node is None or vendor == "oracle":  # whose NUMBER holds nearly everything
         return ANYTHING
@@ -73,20 +73,9 @@ def read_type(node: Any, vendor: str) -> ColumnType:
     return _read(name, sizes, vendor)
 
 
-def type_name(node: Any) -> str:
+def type_name(node: Node | None) -> str:
     """Return sqlglot's own name of a type, "" if it has none."""
     return str(getattr(node.this, "name", "")) if node is not None else ""
-
-
-def signed(type_: ColumnType) -> ColumnType:
-    """
-    Return the type of a key that is UNSIGNED, as wide downwards as upwards.
-
-    Fields of keys have no sign of their own, and no negative values either.
-    """
-    if type_.family == "integer" and type_.low == 0 and type_.high is not None:
-        return ColumnType("integer", low=-type_.high - 1, high=type_.high)
-    return type_
 
 
 def _read(name: str, sizes: list[int], vendor: str) -> ColumnType:
@@ -120,6 +109,6 @@ def _decimal(sizes: list[int], vendor: str) -> ColumnType:
     return ColumnType("decimal", size=sizes[0] - places, places=places)
 
 
-def _sizes(node: Any) -> list[int]:
+def _sizes(node: Node) -> list[int]:
     names = [str(each.name) for each in node.expressions]
     return [int(name) for name in names if name.isdigit()]
