@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import enum
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
@@ -11,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from syzygy_like import durations
 from syzygy_like.stages import Stage
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ ALL = (
 
 
 class Bridged(enum.Enum):
-    """Whose migrations are taken in halves where they fit no stage."""
+    """Whose migrations are applied in parts if they fit no stage."""
 
     ALL = "all"
     THIRD_PARTY = "third-party"
@@ -60,14 +61,14 @@ class Bridged(enum.Enum):
 
 
 class Guarded(enum.Enum):
-    """Which runs of migrate are looked after."""
+    """Which runs of migrate are guarded."""
 
     STAGED = "staged"
     ALL = "all"
 
 
 def baseline() -> dict[str, str]:
-    """Return by app the name of the last migration that is taken as history."""
+    """Return by app the name of the last migration that is applied everywhere."""
     return {
         app_label: name
         for app_label, name in mapping(BASELINE).items()
@@ -76,17 +77,17 @@ def baseline() -> dict[str, str]:
 
 
 def skips_blocked() -> bool:
-    """Tell whether what is blocked is left out, rather than an error."""
+    """Tell whether blocked migrations are left out, rather than an error."""
     return getattr(settings, SKIP_BLOCKED, False) is True
 
 
 def guards_plain() -> bool:
     """
-    Tell whether a run without a stage is looked after, too, if it has anything to do.
+    Tell whether a run without a stage is guarded, too, if it has anything to do.
 
-    By default it is, but for databases of tests, which nobody else migrates.
+    By default it is, except for test databases, which nobody else migrates.
     """
-    # What it cannot be is told by a run that is looked after.
+    # A guarded run reports an invalid value.
     value = getattr(settings, GUARD, None)
     if value is None:
         tests = sys.modules.get("django.test.utils")
@@ -118,12 +119,12 @@ def quorum_cache() -> str | None:
 
 
 def marks_connections() -> bool:
-    """Tell whether connections say which code they belong to."""
+    """Tell whether connections are marked with the version that they belong to."""
     return getattr(settings, MARK_CONNECTIONS, False) is True
 
 
 def rollout_ignored() -> list[str]:
-    """Return patterns of application names that are no code of the project's."""
+    """Return patterns of application names that are not the project's code."""
     return list(getattr(settings, ROLLOUT_IGNORE, None) or [])
 
 
@@ -139,17 +140,57 @@ def mapping(setting: str) -> Mapping[Any, Any]:
 
 
 def bridged() -> Bridged:
-    """Return whose migrations are taken in halves."""
+    """Return whose migrations are applied in parts."""
     value = getattr(settings, BRIDGE, Bridged.THIRD_PARTY.value)
     found = (each for each in Bridged if each.value == value)
     return next(found, Bridged.THIRD_PARTY)
 
 
 def third_party_fallback(bridged: Bridged = Bridged.NONE) -> Stage | None:
-    """Return the stage of third-party migrations that fit none, nor go in halves."""
+    """Return the stage of third-party migrations that fit none and are not split."""
     default = Stage.PRE_DEPLOY if bridged is Bridged.NONE else None
     stage: Stage | None = getattr(settings, THIRD_PARTY_FALLBACK, default)
     return stage
+
+
+# In seconds. PostgreSQL keeps timeouts in milliseconds, in 32 bits.
+LONGEST = (2**31 - 1) / 1000
+UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
+PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h)?")
+
+
+def parse_duration(value: object) -> float:
+    """
+    Return a length of time in seconds.
+
+    ``value`` is a ``timedelta``, a number of seconds, or a string such as "500ms",
+    "2s", "1.5min" or "1h"; without a unit it is in seconds. Raises ValueError, also
+    for more than 24 days.
+    """
+    if isinstance(value, datetime.timedelta):
+        value = value.total_seconds()
+    if isinstance(value, str):
+        match = PATTERN.fullmatch(value.strip())
+        if match is None:
+            raise ValueError(value)
+        value = float(match[1]) * UNITS[match[2] or "s"]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(value)
+    if not 0 <= value <= LONGEST:
+        raise ValueError(value)
+    return float(value)
+
+
+def format_duration(length: float) -> str:
+    """Return a number of seconds as people write it: "500 ms", "12 s", "3 min 5 s"."""
+    if length < 1:
+        return f"{length * 1000:.0f} ms"
+    if length < 10 and length % 1:
+        return f"{length:.1f} s"
+    minutes, rest = divmod(round(length), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
 
 
 class Fault(enum.Enum):
@@ -174,8 +215,8 @@ class InvalidSettingError(Exception):
 
     setting: str
     fault: Fault
-    key: Any = None
-    value: Any = None
+    key: object = None
+    value: object = None
     candidates: tuple[str, ...] = ()
 
 
@@ -189,35 +230,36 @@ def invalid_settings(loader: MigrationLoader) -> Iterator[InvalidSettingError]:
         yield from _invalid_key(BASELINE, f"{app_label}.{name}", loader)
 
 
-def _is_time(value: Any) -> bool:
+def _is_time(value: object) -> bool:
     try:
-        durations.seconds(value)
+        parse_duration(value)
     except ValueError:
         return False
     return True
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _is_boolean(value: Any) -> bool:
+def _is_boolean(value: object) -> bool:
     return isinstance(value, bool)
 
 
-def _are_aliases(value: Any) -> bool:
+def _are_aliases(value: object) -> bool:
     """Tell whether it is an alias, or a mapping of aliases."""
     aliases = [*value, *value.values()] if isinstance(value, Mapping) else [value]
     return all(isinstance(each, str) and each in settings.DATABASES for each in aliases)
 
 
-def _are_texts(value: Any) -> bool:
-    is_list = isinstance(value, (list, tuple, set, frozenset))
-    return is_list and all(isinstance(each, str) for each in value)
+def _are_texts(value: object) -> bool:
+    if not isinstance(value, (list, tuple, set, frozenset)):
+        return False
+    return all(isinstance(each, str) for each in value)
 
 
 # What is wrong with a setting that is there, unless it is valid.
-VALID: dict[str, tuple[Fault, Callable[[Any], bool]]] = {
+VALID: dict[str, tuple[Fault, Callable[[object], bool]]] = {
     SKIP_BLOCKED: (Fault.NO_BOOLEAN, _is_boolean),
     BRIDGE: (Fault.NO_BRIDGE, lambda value: value in [each.value for each in Bridged]),
     GUARD: (Fault.NO_GUARD, lambda value: value in [each.value for each in Guarded]),
@@ -240,7 +282,7 @@ DEFAULTS = {SKIP_BLOCKED: False, BRIDGE: Bridged.THIRD_PARTY.value}
 
 
 def invalid_values() -> Iterator[InvalidSettingError]:
-    """Yield the values that are of no use, whatever migrations there are."""
+    """Yield the invalid values, whatever migrations there are."""
     for setting in (OVERRIDE, FALLBACK, BASELINE):
         value = getattr(settings, setting, None) or {}
         if not isinstance(value, Mapping):
@@ -259,7 +301,7 @@ def invalid_values() -> Iterator[InvalidSettingError]:
 
 
 def _invalid_key(
-    setting: str, key: Any, loader: MigrationLoader
+    setting: str, key: object, loader: MigrationLoader
 ) -> Iterator[InvalidSettingError]:
     app_label, _, name = str(key).partition(".")
     if app_label not in loader.migrated_apps:

@@ -1,7 +1,8 @@
-"""Migrations that wait for a time after their parents: ``stage_delay``."""
+"""Migrations that wait for some time after their parents: ``stage_delay``."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Collection, Mapping
 
@@ -13,17 +14,16 @@ from django.utils import timezone
 Key = tuple[str, str]
 
 
+@dataclasses.dataclass(eq=False)
 class InvalidDelayError(Exception):
     """A ``stage_delay`` is no timedelta."""
 
-    def __init__(self, migration: Migration, value: object):
-        super().__init__(migration, value)
-        self.migration = migration
-        self.value = value
+    migration: Migration
+    value: object
 
 
-def moment(text: str) -> datetime.datetime:
-    """Return a moment in ISO 8601 as the settings keep time: with a zone or without."""
+def parse_datetime(text: str) -> datetime.datetime:
+    """Return a time in ISO 8601, with a time zone or without, as USE_TZ says."""
     found = datetime.datetime.fromisoformat(text)
     if timezone.is_aware(found) == settings.USE_TZ:
         return found
@@ -33,9 +33,9 @@ def moment(text: str) -> datetime.datetime:
 
 def stage_delay(migration: Migration) -> datetime.timedelta | None:
     """
-    Return how long a migration is to wait after its parents, None if not at all.
+    Return how long a migration waits after its parents, None if not at all.
 
-    Raises InvalidDelayError if what it says is no timedelta.
+    Raises InvalidDelayError if its ``stage_delay`` is no timedelta.
     """
     delay = getattr(migration, "stage_delay", None)
     if delay is not None and not isinstance(delay, datetime.timedelta):
@@ -44,19 +44,19 @@ def stage_delay(migration: Migration) -> datetime.timedelta | None:
 
 
 def waits_since(
-    loader: MigrationLoader, key: Key, moments: Mapping[Key, datetime.datetime] = {}
+    loader: MigrationLoader, key: Key, times: Mapping[Key, datetime.datetime] = {}
 ) -> datetime.datetime | None:
     """
     Return when the last parent of a migration was applied, None if one is not.
 
-    For some parents it may be known from elsewhere.
+    ``times`` has when parents were applied that Django has not recorded.
     """
     found = []
     for parent in loader.graph.node_map[key].parents:
-        moment = moments.get(parent.key) or _applied(loader, parent.key)
-        if moment is None:
+        applied = times.get(parent.key) or _applied(loader, parent.key)
+        if applied is None:
             return None
-        found.append(moment)
+        found.append(applied)
     return max(found, default=None)
 
 
@@ -66,19 +66,19 @@ def _applied(loader: MigrationLoader, key: Key) -> datetime.datetime | None:
     if not isinstance(record, Migration):
         return getattr(record, "applied", None)
     # Django's loader puts a squashed migration there that is not recorded yet.
-    moments = [_applied(loader, replaced) for replaced in record.replaces]
-    return max((each for each in moments if each is not None), default=None)
+    times = [_applied(loader, replaced) for replaced in record.replaces]
+    return max((each for each in times if each is not None), default=None)
 
 
 def held_migrations(
     loader: MigrationLoader,
     migrations: Collection[Migration],
-    moments: Mapping[Key, datetime.datetime] = {},
+    times: Mapping[Key, datetime.datetime] = {},
 ) -> dict[Key, datetime.datetime]:
     """
-    Return until when migrations with a delay have to wait, if they still do.
+    Return until when migrations with a delay still have to wait.
 
-    They wait after their parents, whose ``moments`` may be known from elsewhere.
+    ``times`` has when parents were applied that Django has not recorded.
     """
     now = timezone.now()
     held = {}
@@ -88,7 +88,7 @@ def held_migrations(
         if delay is None or not loader.graph.node_map[key].parents:
             continue
         try:
-            until = (waits_since(loader, key, moments) or now) + delay
+            until = (waits_since(loader, key, times) or now) + delay
         except OverflowError:  # "never"
             until = now.replace(year=datetime.MAXYEAR)
         if until > now:

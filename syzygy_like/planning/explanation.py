@@ -1,4 +1,4 @@
-"""Why a migration fits no stage, operation by operation, and what to do about it."""
+"""Why a migration fits no stage, operation by operation, and how to split it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.migrations import Migration, RenameField, RenameModel
 from django.db.migrations.operations.base import Operation
 
-from syzygy_like.expand_contract.alone import in_halves
+from syzygy_like.expand_contract import renames
+from syzygy_like.expand_contract.parts import split_migration
+from syzygy_like.expand_contract.simulation import CannotSplitError, DeployState
+from syzygy_like.expand_contract.simulation.partial import (
+    HistoricalOperation,
+    OtherAppOperation,
+)
 from syzygy_like.planning.resolver import Resolution, advance, declared_stage, infer
 from syzygy_like.schema.effects import Effect, Reader, TrackedMigration
 from syzygy_like.schema.tracking import SchemaPair, Tracker
 from syzygy_like.stages import Stage, StageSource
 
 Groups = list[list[Operation]]
+Split = tuple[tuple[Stage, tuple[Operation, ...]], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,35 +48,41 @@ class OperationStage:
 @dataclasses.dataclass(frozen=True)
 class Explanation:
     """
-    The verdicts on a migration's operations, and how to write it instead.
+    The stages of a migration's operations, and how to write it instead.
 
-    ``split`` is a list of migrations, each a list of operations, which do the same
-    and of which each fits a stage; empty where there is none to propose.
-    ``rewritten`` tells whether it has operations that the migration has not.
-    ``followers`` are the migrations of the app that depend on this one.
+    ``split`` is several migrations that do the same, each with its stage and its
+    operations; it is empty if there is none to propose. ``rewritten`` tells whether it
+    has operations that the migration does not have. ``followers`` are the names of the
+    app's migrations that depend on this one.
     """
 
     migration: Migration
-    verdicts: tuple[OperationStage, ...]
-    split: tuple[tuple[Stage, tuple[Operation, ...]], ...] = ()
+    operation_stages: tuple[OperationStage, ...]
+    split: Split = ()
     rewritten: bool = False
     followers: tuple[str, ...] = ()
 
 
 def explain(migration: Migration, tracker: Tracker, reader: Reader) -> Explanation:
-    """Explain a migration by itself; ``tracker`` is at the state before it."""
-    verdicts = tuple(_verdicts(migration, tracker.fork(), reader))
-    trial = _OperationTrial(migration, tracker, reader)
-    for groups in (_by_stage(verdicts), _in_order(verdicts, tracker.schemas)):
-        if split := trial.split(groups):
-            return Explanation(migration, verdicts, split)
-    for groups in _rewritten(migration, verdicts, tracker, reader):
-        if split := trial.split(groups, same=not renames(migration.operations)):
-            return Explanation(migration, verdicts, split, rewritten=True)
-    return Explanation(migration, verdicts)
+    """
+    Explain why a migration fits no stage, and how to split it.
+
+    ``tracker`` is at the state before it. A split keeps the operations as they are if
+    that is possible, otherwise it has an expand part and a contract part.
+    """
+    stages = tuple(_operation_stages(migration, tracker.fork(), reader))
+    validator = _SplitValidator(migration, tracker, reader)
+    for groups in (_group_by_stage(stages), _group_in_order(stages, tracker.schemas)):
+        if split := validator.validate(groups):
+            return Explanation(migration, stages, split)
+    same = not has_renames(migration.operations)
+    for groups in _expand_and_contract(migration, stages, tracker, reader):
+        if split := validator.validate(groups, same=same):
+            return Explanation(migration, stages, split, rewritten=True)
+    return Explanation(migration, stages)
 
 
-def _verdicts(
+def _operation_stages(
     migration: Migration, tracker: Tracker, reader: Reader
 ) -> Iterator[OperationStage]:
     for number, operation in enumerate(migration.operations, start=1):
@@ -95,82 +108,129 @@ def _target(app_label: str, operation: Operation, tracker: Tracker) -> str:
     return ".".join(filter(None, names))
 
 
-def _by_stage(verdicts: Sequence[OperationStage]) -> Groups:
+def _group_by_stage(stages: Sequence[OperationStage]) -> Groups:
     """Put first what may run before the deploy; what is opaque stays with the next."""
     first: list[Operation] = []
     second: list[Operation] = []
     held: list[Operation] = []
-    for verdict in verdicts:
-        if verdict.effect.opaque and verdict.stage is Stage.ANY:
-            held.append(verdict.operation)
+    for each in stages:
+        if each.effect.opaque and each.stage is Stage.ANY:
+            held.append(each.operation)
             continue
-        group = first if Stage.PRE_DEPLOY in verdict.stage else second
-        group.extend([*held, verdict.operation])
+        group = first if Stage.PRE_DEPLOY in each.stage else second
+        group.extend([*held, each.operation])
         held = []
     (second or first).extend(held)
     return [first, second]
 
 
-def _in_order(verdicts: Sequence[OperationStage], schemas: SchemaPair) -> Groups:
+def _group_in_order(stages: Sequence[OperationStage], schemas: SchemaPair) -> Groups:
     """Start a new migration wherever the operations so far would fit no stage."""
     groups: Groups = []
     start = schemas
     current: list[Effect] = []
-    for verdict in verdicts:
-        tracked = TrackedMigration(Migration("", ""), (*current, verdict.effect))
+    for each in stages:
+        tracked = TrackedMigration(Migration("", ""), (*current, each.effect))
         if not groups or not infer(tracked, start).stage:
             start = advance(start, TrackedMigration(Migration("", ""), tuple(current)))
             current = []
             groups.append([])
-        current.append(verdict.effect)
-        groups[-1].append(verdict.operation)
+        current.append(each.effect)
+        groups[-1].append(each.operation)
     return groups
 
 
-def _rewritten(
+def _expand_and_contract(
     migration: Migration,
-    verdicts: Sequence[OperationStage],
+    stages: Sequence[OperationStage],
     tracker: Tracker,
     reader: Reader,
 ) -> Iterator[Groups]:
-    """Yield what it takes before and after the deploy: as a whole, and in parts."""
-    if all(each.effect.plain for each in verdicts):
-        yield _in_halves(migration, tracker, reader, *migration.operations)
+    """
+    Yield expand and contract parts, the best first.
+
+    They are those that --pre-deploy applies, if it can apply the migration in parts.
+    Else they lead to its outcome in another way, or are those of single operations.
+    """
+    yield _applied_parts(migration, tracker, reader)
+    if all(each.effect.plain for each in stages):
+        yield _parts(migration, tracker, reader, *migration.operations)
     fork = tracker.fork()
-    first: list[Operation] = []
-    second: list[Operation] = []
-    for verdict in verdicts:
-        halves = [[verdict.operation], list[Operation]()]
-        if not verdict.stage and not verdict.effect.plain:
+    expand: list[Operation] = []
+    contract: list[Operation] = []
+    for each in stages:
+        parts = [[each.operation], list[Operation]()]
+        if not each.stage and not each.effect.plain:
             return
-        if not verdict.stage:
-            halves = _in_halves(migration, fork, reader, verdict.operation)
-        elif Stage.PRE_DEPLOY not in verdict.stage:
-            halves.reverse()
-        if not halves:
+        if not each.stage:
+            parts = _parts(migration, fork, reader, each.operation)
+        elif Stage.PRE_DEPLOY not in each.stage:
+            parts.reverse()
+        if not parts:
             return
-        first.extend(halves[0])
-        second.extend(halves[1])
-        reader.effect(fork, migration.app_label, verdict.operation)
-    yield [first, second]
+        expand.extend(parts[0])
+        contract.extend(parts[1])
+        reader.effect(fork, migration.app_label, each.operation)
+    yield [expand, contract]
 
 
-def _in_halves(
+def _applied_parts(migration: Migration, tracker: Tracker, reader: Reader) -> Groups:
+    """
+    Return the operations of both parts that a deploy applies, nothing if it cannot.
+
+    What is renamed keeps its name in the database: a file can say so, a deploy cannot.
+    Operations on another app cannot be written into the same file, and a default that
+    is a function of the file cannot be written into another one.
+    """
+    app_label, name = migration.app_label, migration.name
+    operations = renames.keep_names(migration.operations, app_label, tracker.state)
+    made = type("Migration", (Migration,), {"operations": operations})(name, app_label)
+    deploy_state = DeployState(tracker.fork(), reader)
+    try:
+        parts = (deploy_state.expand(made), deploy_state.contract(made))
+    except CannotSplitError:
+        return []
+    expand, contract = (
+        [_as_written(each) for each in part.operations] for part in parts
+    )
+    is_in_file = not any(_has_default_of(migration, each) for each in expand)
+    is_of_app = not any(
+        isinstance(each, OtherAppOperation) for each in (*expand, *contract)
+    )
+    return [expand, contract] if is_of_app and is_in_file else []
+
+
+def _has_default_of(migration: Migration, operation: Operation) -> bool:
+    """Tell whether the file of a migration defines the default of a new operation."""
+    default = getattr(getattr(operation, "field", None), "default", None)
+    is_new = operation not in migration.operations
+    module = getattr(default, "__module__", None)
+    return is_new and callable(default) and module == type(migration).__module__
+
+
+def _as_written(operation: Operation) -> Operation:
+    if isinstance(operation, HistoricalOperation):
+        return operation.operation
+    return operation
+
+
+def _parts(
     migration: Migration, tracker: Tracker, reader: Reader, *operations: Operation
 ) -> Groups:
+    """Return the expand and the contract part of operations, nothing if impossible."""
     part = type("Migration", (Migration,), {"operations": operations})
     made = part(migration.name, migration.app_label)
     state = tracker.state.clone()
-    return in_halves(made, state, reader.database_defaults, tracker.presence)
+    return split_migration(made, state, reader.database_defaults, tracker.has_table)
 
 
-def renames(operations: Iterable[Operation]) -> bool:
+def has_renames(operations: Iterable[Operation]) -> bool:
     """Tell whether operations rename something: then its old name may be kept."""
     return any(isinstance(each, (RenameField, RenameModel)) for each in operations)
 
 
-class _OperationTrial:
-    """Tries whether a migration can be replaced by several."""
+class _SplitValidator:
+    """Tries out whether several migrations can replace one."""
 
     def __init__(self, migration: Migration, tracker: Tracker, reader: Reader):
         self.migration = migration
@@ -178,13 +238,12 @@ class _OperationTrial:
         self.reader = reader
         self.outcome = self._run([list(migration.operations)])[1]
 
-    def split(
-        self, groups: Groups, same: bool = True
-    ) -> tuple[tuple[Stage, tuple[Operation, ...]], ...]:
+    def validate(self, groups: Groups, same: bool = True) -> Split:
         """
-        Return the groups with their stages, nothing if they will not do.
+        Return groups of operations with their stages, nothing if one fits no stage.
 
-        If need be they end in the ``same`` schemas: an old name is kept on purpose.
+        With ``same`` they must end in the schemas of the migration: they do not if they
+        keep an old name on purpose.
         """
         groups = [group for group in groups if group]
         try:
@@ -207,10 +266,9 @@ class _OperationTrial:
                 self.reader.effect(tracker, self.migration.app_label, operation)
                 for operation in group
             )
-            tracked = TrackedMigration(self.migration, effects)
-            declared = [declared_stage(self.migration, each) for each in group]
-            stage = infer(tracked, schemas).stage
-            for each in declared:
-                stage = stage & each if each is not None else stage
+            stage = infer(TrackedMigration(self.migration, effects), schemas).stage
+            for operation in group:
+                declared = declared_stage(self.migration, operation)
+                stage = stage if declared is None else stage & declared
             stages.append(stage)
         return stages, tracker.schemas

@@ -14,28 +14,33 @@ from django.db.migrations import Migration
 from django.db.migrations.graph import MigrationGraph
 from django.db.migrations.loader import MigrationLoader
 
-from syzygy_like.expand_contract.simulation import DeployState, NoHalvesError
-from syzygy_like.planning import backends
-from syzygy_like.planning.backends import Basis
-from syzygy_like.planning.database import AnyDatabase, Database
+from syzygy_like.expand_contract.simulation import CannotSplitError, DeployState
+from syzygy_like.planning.database import (
+    AnyDatabase,
+    Basis,
+    Database,
+    current_basis,
+    defaults_of,
+)
 from syzygy_like.planning.explanation import Explanation, explain
+from syzygy_like.planning.policy import Policy
+from syzygy_like.planning.resolver import Resolution, resolve
 from syzygy_like.schema.effects import Reader, TrackedMigration
 from syzygy_like.schema.tracking import TrackedState, Tracker
 
 Key = tuple[str, str]
 
 
+@dataclasses.dataclass(eq=False)
 class UnloadableError(Exception):
-    """The migrations cannot be loaded, for whatever their files raise."""
+    """The migrations cannot be loaded: a file raises an error."""
 
-    def __init__(self, error: Exception):
-        super().__init__(error)
-        self.error = error
+    error: Exception
 
 
 @contextlib.contextmanager
 def loading() -> Iterator[None]:
-    """Raise UnloadableError where a loader raises anything, but for its database."""
+    """Raise UnloadableError if a loader raises any error but one of the database."""
     try:
         yield
     except Error:
@@ -71,23 +76,22 @@ def full_plan(graph: MigrationGraph) -> list[Key]:
 
 
 def on_disk() -> History:
-    """Return the history of the files, of no database. Raises UnloadableError."""
+    """Return the history of the files, without a database. Raises UnloadableError."""
     with loading():
         loader = MigrationLoader(None, ignore_no_migrations=True)
     return History(loader, AnyDatabase(DEFAULT_DB_ALIAS))
 
 
+@dataclasses.dataclass(eq=False)
 class BrokenMigrationError(Exception):
-    """A migration does not fit the state that the ones before it leave."""
+    """A migration does not fit the state that the migrations before it leave."""
 
-    def __init__(self, key: Key, error: Exception):
-        super().__init__(key, error)
-        self.key = key
-        self.error = error
+    key: Key
+    error: Exception
 
 
 @contextlib.contextmanager
-def _naming(key: Key) -> Iterator[None]:
+def _raising_broken(key: Key) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # whatever a project's own operations raise
@@ -112,49 +116,65 @@ class History:
         return [key for key in self.plan if key in self.loader.applied_migrations]
 
     def at(self, keys: Iterable[Key]) -> Tracker:
-        """Return the world after migrations, taken as applied as they stand."""
+        """Return a tracker at the state after migrations, as if they were applied."""
         state = TrackedState(real_apps=set(self.loader.unmigrated_apps))
         tracker = Tracker(state, self.database.has, self.database.unsigned)
         for key in keys:
             self.skip(tracker, key)
-        tracker.settle()
+        tracker.assume_applied()
         return tracker
 
     def skip(self, tracker: Tracker, key: Key) -> None:
         """Apply a migration to a tracked state without asking what it does."""
-        with _naming(key):
+        with _raising_broken(key):
             self.loader.graph.nodes[key].mutate_state(tracker.state, preserve=False)
 
     def read(self, tracker: Tracker, migration: Migration) -> TrackedMigration:
         """Apply a migration to a tracked state and return what it does."""
-        with _naming((migration.app_label, migration.name)):
+        with _raising_broken((migration.app_label, migration.name)):
             return self.database.reader.read(tracker, migration)
 
+    def resolve(
+        self, tracker: Tracker, migration: Migration, policy: Policy
+    ) -> Resolution:
+        """Apply a migration to a tracked state and return its stage."""
+        schemas = tracker.schemas
+        return resolve(self.read(tracker, migration), schemas, policy)
+
+    def resolve_pending(self, policy: Policy) -> Iterator[tuple[Key, Resolution]]:
+        """
+        Yield the migrations that are not applied, in order, with their stages.
+
+        Raises BrokenMigrationError and InvalidStageError when it comes to one of those.
+        """
+        tracker = self.at(self.applied)
+        for key in self.plan:
+            if key not in self.loader.applied_migrations:
+                yield key, self.resolve(tracker, self.loader.graph.nodes[key], policy)
+
     def explain(self, tracker: Tracker, migration: Migration) -> Explanation:
-        """Explain why a migration fits no stage, from the world before it."""
+        """Explain why a migration fits no stage, with a tracker at the state before."""
         node = self.loader.graph.node_map[migration.app_label, migration.name]
         followers = sorted(
             child.key[1]
             for child in node.children
             if child.key[0] == migration.app_label
         )
-        explanation = explain(migration, tracker, self._inventive_reader())
+        explanation = explain(migration, tracker, self._reader_with_defaults())
         return dataclasses.replace(explanation, followers=tuple(followers))
 
-    def _inventive_reader(self, basis: Basis | None = None) -> Reader:
-        """Return a reader that knows what the databases can fill in."""
-        database_defaults = backends.database_defaults(
-            backends.basis() if basis is None else basis
-        )
+    def _reader_with_defaults(self, basis: Basis | None = None) -> Reader:
+        """Return a reader that knows which values the databases can fill in."""
+        database_defaults = defaults_of(current_basis() if basis is None else basis)
         return dataclasses.replace(
             self.database.reader, database_defaults=database_defaults
         )
 
     def reader(self, basis: Basis | None = None) -> Reader:
-        """Return the reader of a crossing, by a basis or by what is here."""
-        reader = self._inventive_reader(basis)
-        # Django makes a foreign key anew if it has found the one that it drops: a run
-        # that is killed between the two would leave none.
+        """Return the reader of a deploy, by a basis or by what this process has."""
+        reader = self._reader_with_defaults(basis)
+        # Django creates a foreign key again only if it finds the one that it drops: a
+        # run that is killed between the two would leave none.
         disposes = reader.database_defaults.disposes and not self.database.resumes
         database_defaults = dataclasses.replace(
             reader.database_defaults, disposes=disposes
@@ -162,14 +182,14 @@ class History:
         return dataclasses.replace(reader, database_defaults=database_defaults)
 
     def deploy_state(self, start: Tracker, basis: Basis | None = None) -> DeployState:
-        """Return a crossing from a world."""
+        """Return the state of a deploy that starts at a tracker."""
         return DeployState(start, self.reader(basis))
 
-    def has_halves(self, start: Tracker, migration: Migration) -> bool:
-        """Tell whether a migration can be taken in halves, from the world before it."""
+    def can_split(self, start: Tracker, migration: Migration) -> bool:
+        """Tell whether a migration can be applied in parts, from the state before."""
         try:
-            self.deploy_state(start).expand_part(migration)
-        except NoHalvesError:
+            self.deploy_state(start).expand(migration)
+        except CannotSplitError:
             return False
         return True
 
@@ -177,22 +197,22 @@ class History:
         self,
         tracker: Tracker,
         migrations: Iterable[Migration],
-        there: Collection[Key] = (),
+        applied_already: Collection[Key] = (),
     ) -> list[TrackedMigration]:
         """
         Apply migrations to a tracked state and return what they do.
 
-        Those that are ``there`` already, though not recorded, do nothing.
+        Those that are ``applied_already``, though not recorded, do nothing.
         """
         return [
             TrackedMigration(each)
-            if (each.app_label, each.name) in there
+            if (each.app_label, each.name) in applied_already
             else self.read(tracker, each)
             for each in migrations
         ]
 
     def backwards(self, migrations: Collection[Migration]) -> list[TrackedMigration]:
-        """Return what unapplying applied migrations does, in the order given."""
+        """Return what it does to unapply applied migrations, in the order given."""
         wanted = {(each.app_label, each.name) for each in migrations}
         tracked_migrations = {tracked.key: tracked for tracked in self._replay(wanted)}
         return [tracked_migrations[each.app_label, each.name] for each in migrations]
@@ -203,9 +223,9 @@ class History:
         for key in self.applied:
             migration = self.loader.graph.nodes[key]
             if key in wanted:
-                tracker.settle()
+                tracker.assume_applied()
                 tracked = self.read(tracker, migration)
-                yield self.database.reader.undone(tracked, tracker.schemas.database)
+                yield self.database.reader.undo(tracked, tracker.schemas.database)
             else:
                 self.skip(tracker, key)
 

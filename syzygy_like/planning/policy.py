@@ -1,24 +1,56 @@
-"""The policy that the settings amount to."""
+"""What the settings say of stages, as a policy."""
 
 from __future__ import annotations
 
+import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from django.db.migrations import Migration
 
 from syzygy_like import conf
-from syzygy_like.planning.resolver import Policy
+from syzygy_like.stages import Stage
 
 BRIDGED = {True: conf.Bridged.ALL, False: conf.Bridged.NONE}
 
 
-def current(bridge: bool | None = None) -> Policy:
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """
+    What a project says of stages beside its migrations.
+
+    Keys are "app_label" or "app_label.migration_name", of which the second wins.
+    ``bridges`` tells whether a migration that fits no stage is applied in parts.
+    """
+
+    overrides: Mapping[str, Stage] = dataclasses.field(default_factory=dict)
+    fallbacks: Mapping[str, Stage] = dataclasses.field(default_factory=dict)
+    third_party_fallback: Stage | None = Stage.PRE_DEPLOY
+    is_third_party: Callable[[Migration], bool] = lambda migration: False
+    bridges: Callable[[Migration], bool] = lambda migration: False
+
+    def override(self, migration: Migration) -> Stage | None:
+        """Return the stage that a setting overrides all others with, if any."""
+        return _lookup(self.overrides, migration)
+
+    def fallback(self, migration: Migration) -> Stage | None:
+        """Return the stage of a migration that fits none, if any."""
+        stage = _lookup(self.fallbacks, migration)
+        if stage is None and self.is_third_party(migration):
+            return self.third_party_fallback
+        return stage
+
+
+def _lookup(stages: Mapping[str, Stage], migration: Migration) -> Stage | None:
+    return stages.get(str(migration), stages.get(migration.app_label))
+
+
+def current_policy(bridge: bool | None = None) -> Policy:
     """
     Return what the settings say of stages.
 
-    All migrations are taken in halves where they have to be, or none, if ``bridge``
-    says so. Raises InvalidSettingError where a value is of no use.
+    If ``bridge`` is given, all migrations that fit no stage are applied in parts, or
+    none. Raises InvalidSettingError if a value is invalid.
     """
     for problem in conf.invalid_values():
         raise problem

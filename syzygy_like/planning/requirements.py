@@ -1,4 +1,4 @@
-"""What new code needs of a plan."""
+"""What the new version needs of a plan."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from syzygy_like.schema.tracking import SchemaPair
 
 
 class Requirements:
-    """What new code needs of a database, and which migration brings it."""
+    """What the new version needs of a database, and which migration provides it."""
 
     def __init__(
         self, start: SchemaPair, tracked_migrations: Sequence[TrackedMigration]
@@ -35,7 +35,7 @@ class Requirements:
     def temporary_breaks(
         self, database: Schema, tracked_migrations: Iterable[TrackedMigration]
     ) -> dict[Key, tuple[Problem, ...]]:
-        """Return by migration what it takes from the new code until a later one."""
+        """Return by migration what the new version loses until a later migration."""
         known = self._problems(database, self.tables) | self.unmet
         temporary_breaks: dict[Key, tuple[Problem, ...]] = {}
         for tracked in tracked_migrations:
@@ -48,39 +48,39 @@ class Requirements:
     def breaking(
         self, database: Schema, tracked_migrations: Iterable[TrackedMigration]
     ) -> Key | None:
-        """Return the first of some migrations that takes from the new code for good."""
+        """Return the first migration that breaks the new version for good, if any."""
         known = self._problems(database, self.tables) | self.unmet
-        brought: dict[Problem, Key] = {}
+        causes: dict[Problem, Key] = {}
         for tracked in tracked_migrations:
             database = tracked.database.apply(database)
             found = self._problems(database, self.tables) - known
-            brought = {each: brought.get(each, tracked.key) for each in found}
-        return next(iter(brought.values()), None)
+            causes = {each: causes.get(each, tracked.key) for each in found}
+        return next(iter(causes.values()), None)
 
-    def of(
+    def lacking(
         self, database: Schema, tracked_migrations: Iterable[TrackedMigration]
     ) -> dict[Key, tuple[Problem, ...]]:
-        """Return by migration what the new code lacks until it is applied."""
-        lacking = self._problems(database, self.tables) - self.unmet
-        needed: dict[Key, tuple[Problem, ...]] = {}
+        """Return by migration what the new version lacks until it is applied."""
+        unsolved = self._problems(database, self.tables) - self.unmet
+        found: dict[Key, tuple[Problem, ...]] = {}
         for tracked in tracked_migrations:
-            if not lacking:
+            if not unsolved:
                 break
             database = tracked.database.apply(database)
             tables = tracked.database.tables
             left = {_place(each) for each in self._problems(database, tables)}
-            met = {
+            solved = {
                 each
-                for each in lacking
+                for each in unsolved
                 if each.table in tables and _place(each) not in left
             }
-            if met:
-                needed[tracked.key] = tuple(sorted(met, key=repr))
-            lacking -= met
-        return needed
+            if solved:
+                found[tracked.key] = tuple(sorted(solved, key=repr))
+            unsolved -= solved
+        return found
 
 
 def _place(problem: Problem) -> tuple[str, str, str]:
-    # What is lacking may become another problem, before it is none.
+    # What is lacking may become another problem before it is solved.
     detail = "" if problem.column else problem.detail
     return problem.table, problem.column, detail

@@ -1,69 +1,38 @@
-"""From what a migration does to the stage that it belongs to."""
+"""The stage of a migration: declared, overridden, inferred or a fallback."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
 from django.db.migrations import Migration
+from django.db.migrations.operations.base import Operation
 
 from syzygy_like.compatibility import Problem, errors, incompatibilities
+from syzygy_like.planning.policy import Policy
 from syzygy_like.schema import Patch, Schema
 from syzygy_like.schema.effects import Effect, TrackedMigration
 from syzygy_like.schema.tracking import SchemaPair
 from syzygy_like.stages import Stage, StageSource
 
 
+@dataclasses.dataclass(eq=False)
 class InvalidStageError(Exception):
-    """An attribute or setting that should be a ``Stage`` is something else."""
+    """The ``stage`` of a migration, or of one of its operations, is no ``Stage``."""
 
-    def __init__(self, migration: Migration, owner: Any, value: Any):
-        super().__init__(migration, owner, value)
-        self.migration = migration
-        self.owner = owner
-        self.value = value
-
-
-@dataclasses.dataclass(frozen=True)
-class Policy:
-    """
-    What a project says of stages, beyond its migrations.
-
-    Keys are "app_label" or "app_label.migration_name", of which the second wins.
-    ``bridges`` tells whether a migration that fits no stage is taken in halves.
-    """
-
-    overrides: Mapping[str, Stage] = dataclasses.field(default_factory=dict)
-    fallbacks: Mapping[str, Stage] = dataclasses.field(default_factory=dict)
-    third_party_fallback: Stage | None = Stage.PRE_DEPLOY
-    is_third_party: Callable[[Migration], bool] = lambda migration: False
-    bridges: Callable[[Migration], bool] = lambda migration: False
-
-    def override(self, migration: Migration) -> Stage | None:
-        """Return the stage that a setting puts over all else, if any."""
-        return _lookup(self.overrides, migration)
-
-    def fallback(self, migration: Migration) -> Stage | None:
-        """Return the stage of a migration that fits none, if any."""
-        stage = _lookup(self.fallbacks, migration)
-        if stage is None and self.is_third_party(migration):
-            return self.third_party_fallback
-        return stage
-
-
-def _lookup(stages: Mapping[str, Stage], migration: Migration) -> Stage | None:
-    return stages.get(str(migration), stages.get(migration.app_label))
+    migration: Migration
+    owner: Migration | Operation
+    value: object
 
 
 @dataclasses.dataclass(frozen=True)
 class Resolution:
     """
-    The stage of a migration, where it comes from, and what speaks against it.
+    The stage of a migration, its source, and the problems of the other stage.
 
-    ``before`` is why it cannot run before the deploy (the old code on what it
-    leaves), ``after`` why not after it (the new code without it). Hazards are what
-    may go wrong all the same.
+    ``before`` is why it cannot run before the deploy (what the old version loses with
+    it), ``after`` why not after it (what the new version lacks without it). Hazards may
+    go wrong, but do not decide.
     """
 
     stage: Stage
@@ -74,7 +43,9 @@ class Resolution:
     hazards_after: tuple[Problem, ...] = ()
 
 
-def declared_stage(migration: Migration, owner: Any = None) -> Stage | None:
+def declared_stage(
+    migration: Migration, owner: Migration | Operation | None = None
+) -> Stage | None:
     """
     Return the ``stage`` of a migration or of one of its operations, if it has one.
 
@@ -88,12 +59,12 @@ def declared_stage(migration: Migration, owner: Any = None) -> Stage | None:
 
 
 def is_independent(migration: Migration) -> bool:
-    """Tell whether the author says that its place among others makes no difference."""
+    """Tell whether the author declares that its order among others does not matter."""
     return getattr(migration, "run_independently", False) is True
 
 
 def explicit(tracked: TrackedMigration, policy: Policy) -> Resolution | None:
-    """Return the stage that somebody has set for a whole migration, if any."""
+    """Return the stage that is overridden or declared for a whole migration, if any."""
     stage, source = policy.override(tracked.migration), StageSource.OVERRIDE
     if stage is None:
         stage, source = declared_stage(tracked.migration), StageSource.DECLARED
@@ -110,7 +81,7 @@ def infer(tracked: TrackedMigration, schemas: SchemaPair) -> Resolution:
         return incompatibilities(code, database, schemas.database, only=tracked.tables)
 
     known = set(problems(schemas.code, schemas.database))
-    # Where the code does not run on the outcome either, no stage is right.
+    # If the new version does not run on the outcome either, no stage is right.
     unmet = [] if tracked.opaque else errors(problems(new.code, new.database))
     before = _new([*problems(schemas.code, new.database), *unmet], known)
     after = _new([*problems(new.code, schemas.database), *unmet], known)
@@ -134,8 +105,10 @@ def _new(problems: list[Problem], known: Collection[Problem]) -> list[Problem]:
     return [each for each in dict.fromkeys(problems) if each not in known]
 
 
-def vouched(tracked: TrackedMigration) -> tuple[Stage, tuple[Effect, ...]]:
-    """Return what the operations of a migration declare, and which ones do."""
+def declared_by_operations(
+    tracked: TrackedMigration,
+) -> tuple[Stage, tuple[Effect, ...]]:
+    """Return the stage that operations declare together, and what those do."""
     stage = Stage.ANY
     effects = []
     for effect in tracked.effects:
@@ -150,7 +123,7 @@ def resolve(
     tracked: TrackedMigration, schemas: SchemaPair, policy: Policy
 ) -> Resolution:
     """
-    Return the stage of a migration that is applied to a world.
+    Return the stage of a migration that is applied to a schema.
 
     An override wins over a declaration, a declaration over inference, and a
     fallback is taken only where these find no stage.
@@ -166,7 +139,7 @@ def resolve(
 
 
 def _inferred(tracked: TrackedMigration, schemas: SchemaPair) -> Resolution:
-    stage, effects = vouched(tracked)
+    stage, effects = declared_by_operations(tracked)
     if not effects:
         return infer(tracked, schemas)
     rest = tracked.only(effect for effect in tracked.effects if effect not in effects)
@@ -178,7 +151,7 @@ def _inferred(tracked: TrackedMigration, schemas: SchemaPair) -> Resolution:
 
 
 def advance(schemas: SchemaPair, tracked: TrackedMigration) -> SchemaPair:
-    """Return the world after a step."""
+    """Return what the code expects and what the database has after a migration."""
     return SchemaPair(
         tracked.code.apply(schemas.code), tracked.database.apply(schemas.database)
     )

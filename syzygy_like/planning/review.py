@@ -1,4 +1,4 @@
-"""What is wrong with all migrations there are, and with the settings."""
+"""What the system check reports of migrations and settings: E001 to E007, W001."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 
 from syzygy_like import conf
-from syzygy_like.planning import policy as policies
 from syzygy_like.planning.database import AnyDatabase
 from syzygy_like.planning.delays import InvalidDelayError, stage_delay
 from syzygy_like.planning.explanation import Explanation
@@ -27,8 +26,9 @@ from syzygy_like.planning.history import (
     UnloadableError,
     loading,
 )
-from syzygy_like.planning.messages import checks, plans, settings
+from syzygy_like.planning.messages import checks, errors
 from syzygy_like.planning.messages.fixes import fix
+from syzygy_like.planning.policy import current_policy
 from syzygy_like.planning.resolver import (
     InvalidStageError,
     declared_stage,
@@ -43,15 +43,15 @@ def review(
     app_labels: Collection[str] | None = None,
 ) -> tuple[list[CheckMessage], set[str]]:
     """
-    Return what is wrong, and the modules that the migrations are made of.
+    Return what is wrong, and the modules that the migrations depend on.
 
-    Only what is wrong with some apps is returned if their labels are given.
+    If ``app_labels`` are given, only what is wrong with these apps is returned.
     """
     try:
         with loading():
             loader = MigrationLoader(None, ignore_no_migrations=True)
     except UnloadableError as error:
-        return [Error(settings.unloadable(error), id="syzygy_like.E006")], set()
+        return [Error(checks.unloadable(error), id="syzygy_like.E006")], set()
     reviewed = Review(loader, app_labels)
     return [*reviewed.settings(), *reviewed.migrations()], reviewed.modules()
 
@@ -75,54 +75,54 @@ class Review:
                 conf.Fault.NO_SUCH_MIGRATION,
             )
             yield Error(
-                settings.invalid_setting(problem),
-                hint=settings.setting_hint(problem),
+                checks.invalid_setting(problem),
+                hint=checks.setting_hint(problem),
                 id="syzygy_like.E005" if named else "syzygy_like.E004",
             )
 
     def migrations(self) -> list[CheckMessage]:
         """Return what is wrong with the migrations."""
         try:
-            policy = policies.current()
+            policy = current_policy()
         except conf.InvalidSettingError:
-            return []  # which is said above; without it nothing can be told
+            return []  # reported with the settings, and needed here
         self.policy = policy
         messages: list[CheckMessage] = []
         ambiguous: list[Key] = []
         try:
-            for key, fits, found in self._judged():
+            for key, fits, found in self._reviewed():
                 if key[0] in self.app_labels:
                     messages.extend(found)
                     ambiguous.extend([] if fits else [key])
         except BrokenMigrationError as error:
-            text = plans.broken(error.key, error.error)
+            text = errors.broken(error.key, error.error)
             messages.append(Error(text, id="syzygy_like.E006"))
         return [*messages, *self._ambiguous(ambiguous)]
 
-    def _judged(self) -> Iterator[tuple[Key, bool, list[CheckMessage]]]:
+    def _reviewed(self) -> Iterator[tuple[Key, bool, list[CheckMessage]]]:
         """Yield migrations, whether each fits a stage, and what else is wrong."""
         tracker = self.history.at([])
         covered = self._covered()
         for key in self.history.plan:
             migration = self.loader.graph.nodes[key]
             invalid = list(_invalid_attributes(migration))
-            if invalid or key in covered or self._is_settled(migration):
+            if invalid or key in covered or self._is_exempt(migration):
                 self.history.skip(tracker, key)
                 yield key, True, invalid
                 continue
-            tracker.settle()
+            tracker.assume_applied()
             schemas = tracker.schemas
             before = tracker.fork() if self.policy.bridges(migration) else None
             tracked = self.history.read(tracker, migration)
             fits = bool(resolve(tracked, schemas, self.policy).stage)
             if before is not None and not fits:
-                fits = self.history.has_halves(before, migration)
+                fits = self.history.can_split(before, migration)
             yield key, fits, list(_unreadable(tracked))
 
-    def _is_settled(self, migration: Migration) -> bool:
-        """Tell whether nothing is to be said of a migration, whatever it does."""
+    def _is_exempt(self, migration: Migration) -> bool:
+        """Tell whether a migration is never reported, whatever it does."""
         if migration.replaces:
-            return True  # It runs where nothing of it is there, or not at all.
+            return True  # It runs on a new database, or not at all.
         if self.policy.is_third_party(migration):
             return (
                 self.policy.bridges(migration)
@@ -131,7 +131,7 @@ class Review:
         return explicit(TrackedMigration(migration), self.policy) is not None
 
     def _covered(self) -> set[Key]:
-        """Return the migrations that are history, by the baseline."""
+        """Return the migrations that the baseline says are applied everywhere."""
         covered: set[Key] = set()
         for app_label, name in self.baseline.items():
             key = (app_label, name)
@@ -164,19 +164,19 @@ class Review:
         tracker = self.history.at([])
         for key in self.history.plan[: self.history.plan.index(keys[-1]) + 1]:
             if key in wanted:
-                tracker.settle()
+                tracker.assume_applied()
                 migration = self.loader.graph.nodes[key]
                 yield self.history.explain(tracker, migration)
             self.history.skip(tracker, key)
 
     def modules(self) -> set[str]:
-        """Return the modules that the migrations import, or are made of."""
+        """Return the modules that the migrations import, or whose classes they use."""
         modules: set[str] = set()
         classes: set[type] = set()
         for migration in self.loader.graph.nodes.values():
             modules.update(_imported(migration))
             for operation in migration.operations:
-                classes.update(_parts(operation))
+                classes.update(_classes(operation))
         modules.update(each.__module__ for cls in classes for each in cls.__mro__)
         return {name for name in modules if not name.startswith("django.")}
 
@@ -195,8 +195,8 @@ def _imported(migration: Migration) -> Iterator[str]:
                 yield from (f"{source}.{alias.name}" for alias in node.names)
 
 
-def _parts(operation: Operation) -> Iterator[type]:
-    """Yield the classes that an operation is made of."""
+def _classes(operation: Operation) -> Iterator[type]:
+    """Yield the classes that an operation uses."""
     yield type(operation)
     for name in ("field", "constraint", "index"):
         yield type(getattr(operation, name, None))
@@ -205,7 +205,7 @@ def _parts(operation: Operation) -> Iterator[type]:
     yield from filter(inspect.isclass, getattr(operation, "bases", ()))
     for name in ("database_operations", "state_operations"):
         for nested in getattr(operation, name, None) or ():
-            yield from _parts(nested)
+            yield from _classes(nested)
 
 
 def _invalid_attributes(migration: Migration) -> Iterator[CheckMessage]:
@@ -215,8 +215,8 @@ def _invalid_attributes(migration: Migration) -> Iterator[CheckMessage]:
             declared_stage(migration, operation)
     except InvalidStageError as error:
         yield Error(
-            settings.invalid_stage(error),
-            hint=settings.stage_hint(),
+            checks.invalid_stage(error),
+            hint=checks.stage_hint(),
             obj=migration,
             id="syzygy_like.E002",
         )
@@ -224,7 +224,7 @@ def _invalid_attributes(migration: Migration) -> Iterator[CheckMessage]:
         stage_delay(migration)
     except InvalidDelayError as error:
         yield Error(
-            settings.invalid_delay(error.migration, error.value),
+            checks.invalid_delay(error.migration, error.value),
             obj=migration,
             id="syzygy_like.E003",
         )

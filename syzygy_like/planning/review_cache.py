@@ -1,4 +1,4 @@
-"""Remembers that all migrations were found to be in order."""
+"""Remembers that the check found nothing wrong, until something changes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import django
 from django.apps import AppConfig, apps
@@ -21,7 +20,7 @@ from django.db.migrations.loader import MigrationLoader
 import syzygy_like
 from syzygy_like import conf
 
-# They differ from run to run, or say nothing of migrations.
+# They differ from run to run, or do not concern migrations.
 IRRELEVANT_SETTINGS = {"DATABASES", "SECRET_KEY", "SECRET_KEY_FALLBACKS"}
 
 # A migration that reads a file may change though none of the sources does.
@@ -29,7 +28,7 @@ READS_FILES = re.compile(rb"\bopen\(|\.read_text\(|\.read_bytes\(|\bget_data\(")
 
 
 def is_clean() -> bool:
-    """Tell whether nothing has changed since all was found to be in order."""
+    """Tell whether nothing has changed since the check found nothing wrong."""
     path = _path()
     if path is None:
         return False
@@ -46,9 +45,9 @@ def is_clean() -> bool:
 
 def remember(modules: Iterable[str]) -> None:
     """
-    Note that all is in order; ``modules`` are those that it depends on.
+    Note that nothing is wrong; ``modules`` are those that this depends on.
 
-    The note lies beside the compiled settings module, by the rules of Python for
+    The note is a file beside the compiled settings module, by the rules of Python for
     compiled files. Like those it goes by the time and size of the sources, but a
     file with another time may still have the same contents, as after a checkout.
     """
@@ -65,9 +64,9 @@ def remember(modules: Iterable[str]) -> None:
         stamps = {file: _stamp(file) for file in sorted(files)}
         note = {"key": _key(), "migrations": migrations, "stamps": stamps}
         path.parent.mkdir(exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps(note))
-        draft.replace(path)
+        temporary = path.with_suffix(f".{os.getpid()}")
+        temporary.write_text(json.dumps(note))
+        temporary.replace(path)
     except OSError:
         return  # a folder that is read-only: then nothing is remembered
 
@@ -80,18 +79,18 @@ def _path() -> Path | None:
     return Path(importlib.util.cache_from_source(source)).with_suffix(".stages.json")
 
 
-def _stamp(file: str) -> list[Any]:
+def _stamp(file: str) -> list[int | str]:
     status = Path(file).stat()
     return [status.st_mtime_ns, status.st_size, _digest(file)]
 
 
-def _is_same(file: str, stamp: list[Any]) -> bool:
+def _is_same(file: str, stamp: Sequence[int | str]) -> bool:
     """Tell whether a file is as it was; it is read only if its time is another."""
     modified, size, digest = stamp
     status = Path(file).stat()
     if status.st_size != size:
         return False
-    return status.st_mtime_ns == modified or bool(_digest(file) == digest)
+    return status.st_mtime_ns == modified or _digest(file) == digest
 
 
 def _digest(file: str) -> str:

@@ -1,13 +1,16 @@
-"""Connections to the database beside Django's, and what is said of one that fails."""
+"""Connections of the package's own, beside those of Django."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from django.db import Error, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+# What goes into a query, or comes out of it: Django has no type for either.
+Row = tuple[Any, ...]
 
 
 def connect(alias: str) -> None:
@@ -24,13 +27,12 @@ def unreachable(alias: str, error: BaseException) -> str:
     return f"The database {alias!r} cannot be reached: {str(error).strip()}"
 
 
-def own_connection(connection: Any) -> Any:
+def own_connection(connection: BaseDatabaseWrapper) -> BaseDatabaseWrapper:
     """
-    Return a connection like another one, not yet open, for one session of its own.
+    Return another connection with the same settings, not yet open.
 
-    It is in no transaction: one that stays open is waited for by whoever builds an
-    index concurrently. Nor is it from a pool of the driver's, which the migrations may
-    need to the last.
+    It uses autocommit: CREATE INDEX CONCURRENTLY waits for every open transaction. It
+    is not from a pool of the driver's, whose last connection the migrations may need.
     """
     own = connection.copy()
     own.settings_dict["AUTOCOMMIT"] = True
@@ -38,8 +40,9 @@ def own_connection(connection: Any) -> Any:
     return own
 
 
-def ask(connection: Any, sql: str, params: Sequence[Any] = ()) -> Any:
-    """Return the first row of an answer, None if there is none."""
+def ask(connection: BaseDatabaseWrapper, sql: str, params: Row = ()) -> Row | None:
+    """Return the first row of a query, None if there is none."""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return cursor.fetchone()
+        row: Row | None = cursor.fetchone()
+    return row

@@ -1,4 +1,4 @@
-"""Signals that end a process, while there is something to clean up."""
+"""Signals that end a process, handled while there is something to clean up."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def terminating() -> Iterator[None]:
     """
     Let the signals that would end the process raise SystemExit, as Ctrl-C raises.
 
-    A handler that the process has itself stays. Its exit code is the shell's for a
-    signal. In another thread than the main one nothing is changed.
+    A handler that the process has set stays. The exit code is the shell's for a signal.
+    In other threads than the main one this does nothing.
     """
     numbers = [n for n in TERMINATION if signal.getsignal(n) is signal.SIG_DFL]
     with _handled(dict.fromkeys(numbers, _exit)):
@@ -29,10 +29,10 @@ def terminating() -> Iterator[None]:
 @contextlib.contextmanager
 def stopped_once() -> Iterator[None]:
     """
-    Let the first signal that would end the process raise, and none after it.
+    Let only the first signal that would end the process raise.
 
-    So what is done because of it comes to its end. Ctrl-C raises KeyboardInterrupt,
-    the others SystemExit, as in ``terminating``.
+    So the clean-up after it is not interrupted. Ctrl-C raises KeyboardInterrupt, the
+    others raise SystemExit, as in ``terminating``.
     """
     came: list[int] = []
 
@@ -53,7 +53,7 @@ def stopped_once() -> Iterator[None]:
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Hold back Ctrl-C and the others until the end; the first comes then."""
+    """Hold back Ctrl-C and the other signals until the end; then raise the first."""
     held: list[int] = []
     heeded = [
         number
@@ -67,7 +67,7 @@ def held_back() -> Iterator[None]:
 
 
 class Terminated(SystemExit):
-    """A signal ends the process; no exit that code has asked for."""
+    """A signal ends the process; code did not ask for this exit."""
 
 
 def _exit(number: int, frame: FrameType | None) -> NoReturn:
@@ -79,7 +79,7 @@ def _handled(
     handlers: Mapping[int, Callable[[int, FrameType | None], object]],
 ) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
-        yield  # which alone can set handlers
+        yield  # only the main thread can set handlers
         return
     before = {number: signal.getsignal(number) for number in handlers}
     try:

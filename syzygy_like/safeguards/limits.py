@@ -1,11 +1,13 @@
-"""How long a run waits, and how it tries again, as options and settings say."""
+"""How long a run waits and how often it tries again, from options and settings."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
+
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 T = TypeVar("T")
 
@@ -13,11 +15,11 @@ T = TypeVar("T")
 @dataclasses.dataclass(frozen=True)
 class Limits:
     """
-    Of statements, in seconds; None or 0 where there is none.
+    The limits of statements, in seconds; None or 0 where there is none.
 
-    ``retries`` is how many times to try again what could not have a lock.
-    ``required`` tells whether somebody asked for this run, so that a database which
-    knows no limits is an error; the settings may be shared with such databases.
+    ``retries`` is how often to try again a migration that could not get a lock.
+    ``required`` tells whether an option asks for the limits: then a database that has
+    none is an error. Settings may be shared with such databases.
     """
 
     lock_timeout: float | None = None
@@ -32,7 +34,7 @@ class Limits:
 
 @dataclasses.dataclass(frozen=True)
 class Quorum:
-    """How many parties have to arrive, who this one is, how long it waits (seconds)."""
+    """How many parties have to arrive, this one's name, how many seconds it waits."""
 
     size: int
     party: str
@@ -41,19 +43,21 @@ class Quorum:
 
 class RetryPolicy(Protocol):
     """
-    Has statements wait for locks no longer than they may, and tries again.
+    Limits how long statements wait for locks, and tries again.
 
     ``in_force`` is a context in which limits hold for the statements of a connection.
-    ``attempt`` carries out an action, which has to begin anew each time that it is
-    called, and calls it again where a lock was not to be had and ``is_safe`` tells
-    that nothing of it is left. ``name`` says of what migration it is.
+    ``attempt`` calls an action, which has to start over each time, and calls it again
+    if it could not get a lock and ``is_safe`` says that none of its changes are left.
+    ``name`` is the migration's.
     """
 
-    def in_force(self, connection: Any) -> contextlib.AbstractContextManager[None]: ...
+    def in_force(
+        self, connection: BaseDatabaseWrapper
+    ) -> contextlib.AbstractContextManager[None]: ...
 
     def attempt(
         self,
-        connection: Any,
+        connection: BaseDatabaseWrapper,
         name: str,
         action: Callable[[], T],
         is_safe: Callable[[], bool],
@@ -61,14 +65,16 @@ class RetryPolicy(Protocol):
 
 
 class NoRetries:
-    """Lets the database wait as it does by itself, and tries once."""
+    """Sets no limits, and tries once."""
 
-    def in_force(self, connection: Any) -> contextlib.AbstractContextManager[None]:
+    def in_force(
+        self, connection: BaseDatabaseWrapper
+    ) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
     def attempt(
         self,
-        connection: Any,
+        connection: BaseDatabaseWrapper,
         name: str,
         action: Callable[[], T],
         is_safe: Callable[[], bool],

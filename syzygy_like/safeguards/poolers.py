@@ -1,27 +1,31 @@
-"""Poolers, which give the sessions of PostgreSQL to several connections in turn."""
+"""Poolers, which share the sessions of PostgreSQL between connections."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from syzygy_like.safeguards.connections import ask, own_connection
 
-# Who is asked in turn: the connection (0) or another one (1). Both come twice in a row,
-# too, lest a pooler that goes round its sessions gives each the same one each time.
+# Which connection is asked in turn: the first (0) or the other (1). Each comes twice in
+# a row, too: a pooler that goes round its sessions would otherwise give each connection
+# the same one each time.
 TURNS = (0, 0, 1, 0, 0, 1, 1, 0)
 
 
-def is_pooled(connection: Any, other: Any = None) -> bool:
+def is_pooled(
+    connection: BaseDatabaseWrapper, other: BaseDatabaseWrapper | None = None
+) -> bool:
     """
-    Tell whether statements of a connection may go to sessions that others use, too.
+    Return whether a connection's statements may go to sessions that others use, too.
 
-    ``other`` is another one with the same settings, in no transaction; without it, one
-    is opened for the time of the question. Neither may be in a transaction.
+    ``other`` is another connection with the same settings; without it one is opened
+    meanwhile. Neither may be in a transaction.
 
-    A server tells the driver the number of its process when the connection begins.
-    Where that is another than the one that answers, there is a proxy between. A pooler
-    of sessions gives each connection its own session until it ends; any other gives it
+    When a connection begins, the server tells the driver the number of its process. If
+    another process answers the query, there is a proxy between. A pooler that pools
+    sessions gives each connection its own session until it ends; any other gives it
     one for each transaction.
     """
     if _is_direct(connection):
@@ -36,12 +40,12 @@ def is_pooled(connection: Any, other: Any = None) -> bool:
     return len(mine) > 1 or len(others) > 1 or mine == others
 
 
-def _is_direct(connection: Any) -> bool:
+def _is_direct(connection: BaseDatabaseWrapper) -> bool:
     connection.ensure_connection()
     told: int = connection.connection.info.backend_pid
     return told == _pid(connection)
 
 
-def _pid(connection: Any) -> int:
-    (pid,) = ask(connection, "SELECT pg_backend_pid()")
+def _pid(connection: BaseDatabaseWrapper) -> int:
+    (pid,) = ask(connection, "SELECT pg_backend_pid()") or (0,)
     return int(pid)

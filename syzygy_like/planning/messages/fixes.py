@@ -17,16 +17,16 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.writer import OperationWriter
 
 from syzygy_like.expand_contract.data_functions import sources
-from syzygy_like.planning.explanation import Explanation, renames
+from syzygy_like.planning.explanation import Explanation, has_renames
 from syzygy_like.planning.history import as_written
 from syzygy_like.planning.messages.checks import listed
 from syzygy_like.stages import Stage
 
 UNKNOWN = (
-    "Fix: change it in steps, over two releases: first add what is new beside what "
-    "there is, write both and copy the data; when no code uses the old part any more, "
-    "remove it. Or set a stage on {migration} if you know that the code bears it: "
-    "stage = Stage.PRE_DEPLOY"
+    "Fix: use two releases. In the first, add the new columns or tables, write both "
+    "the old and the new ones, and copy the data. In the second, when no version uses "
+    "the old ones, remove them. If you know that the old version is compatible with "
+    "{migration}, set its stage instead: stage = Stage.PRE_DEPLOY"
 )
 
 
@@ -42,7 +42,7 @@ def fix(explanation: Explanation) -> str:
         parts.append(
             f'In {followers}, depend on ("{app_label}", "{names[-1]}") instead.'
         )
-    if explanation.rewritten and renames(explanation.migration.operations):
+    if explanation.rewritten and has_renames(explanation.migration.operations):
         parts.append(_kept_names(explanation))
     else:
         migration = explanation.migration
@@ -50,11 +50,11 @@ def fix(explanation: Explanation) -> str:
         parts.append(f"This command does it: {command}")
     if explanation.rewritten and _adds_field(explanation):
         parts.append(
-            "If one constant suits the rows that the old code writes, it is simpler to "
-            "give the field a db_default."
+            "If one constant is right for the rows of the old version, it is simpler "
+            "to give the field a db_default."
         )
     if _needs_two_deploys(explanation):
-        parts.append("They cannot all go out with one deploy: release them in turn.")
+        parts.append("They need several deploys: release them one after the other.")
     return "\n\n".join(parts)
 
 
@@ -92,7 +92,7 @@ def _headline(explanation: Explanation, names: Sequence[str]) -> str:
     kept = {id(operation) for operation in explanation.split[0][1]}
     moved = [
         str(each.number)
-        for each in explanation.verdicts
+        for each in explanation.operation_stages
         if id(each.operation) not in kept
     ]
     targets = listed([f"{name}.py" for name in names[1:]])
@@ -187,13 +187,13 @@ def _kept_names(explanation: Explanation) -> str:
                 kept.append(f"db_column={each.field.db_column!r} on the field")
             elif isinstance(each, AlterModelTable):
                 kept.append(f"db_table = {each.table!r} in the Meta of the model")
-    return f"Say so in models.py, too: {listed(kept)}."
+    return f"Change models.py, too: {listed(kept)}."
 
 
 def _adds_field(explanation: Explanation) -> bool:
     return any(
         isinstance(each.operation, AddField) and not each.stage
-        for each in explanation.verdicts
+        for each in explanation.operation_stages
     )
 
 

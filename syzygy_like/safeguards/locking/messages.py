@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from syzygy_like.durations import text
+from syzygy_like.conf import format_duration
 from syzygy_like.safeguards.connections import unreachable
-from syzygy_like.safeguards.locking import (
-    Acquired,
+from syzygy_like.safeguards.locking.lock import (
     Holder,
     LockFileError,
     LockUnreachableError,
@@ -16,11 +14,12 @@ from syzygy_like.safeguards.locking import (
     LostLockError,
     PooledError,
     Unlocked,
-    Waiting,
 )
+from syzygy_like.safeguards.locking.waiting import Acquired, Waiting
 
+PAGE = "See docs/how-to/one-at-a-time.rst."
 SERVERS = {"postgresql": "PostgreSQL", "mysql": "MySQL"}
-# What ends a session, on its server.
+# The statement that ends a session, on its server.
 ENDS = {"postgresql": "SELECT pg_terminate_backend({})", "mysql": "KILL {}"}
 
 
@@ -35,94 +34,98 @@ def holder(found: Holder | None) -> str:
     if found.application:
         said += f' ("{found.application}")'
     if found.connected is not None:
-        said += f", connected for {text(found.connected)}"
+        said += f", connected for {format_duration(found.connected)}"
     return said
 
 
 def waiting(event: Waiting) -> str:
-    """Say what is waited for, and for how long."""
+    """Say what the run waits for, and for how long."""
     if not event.waited:
         return (
-            f"Another run migrates the database {event.alias!r}; waiting for it, for "
-            f"at most {text(event.wait)}. It is {holder(event.holder)}."
+            f"Another run migrates the database {event.alias!r}: "
+            f"{holder(event.holder)}. Waiting for it for up to "
+            f"{format_duration(event.wait)}."
         )
     return (
-        f"Still waiting after {text(event.waited)}, for {holder(event.holder)} to "
-        f"migrate the database {event.alias!r}."
+        f"Still waiting after {format_duration(event.waited)}: "
+        f"{holder(event.holder)} migrates the database {event.alias!r}."
     )
 
 
 def acquired(event: Acquired) -> str:
-    """Say that there is nothing to wait for any longer."""
-    return f"The other run has ended after {text(event.waited)}; going on."
+    """Say that the wait is over."""
+    return f"The other run has ended after {format_duration(event.waited)}; continuing."
 
 
 def waited(error: LockWaitError) -> str:
-    """Say who has the lock still."""
-    within = f", which did not end within {text(error.wait)}" if error.wait else ""
+    """Say who still has the lock."""
+    within = (
+        f" and did not end within {format_duration(error.wait)}" if error.wait else ""
+    )
     parts = [
         f"Another run migrates the database {error.alias!r}{within}: "
         f"{holder(error.holder)}. Nothing was applied.",
-        "Run this again when it has ended, or wait longer with --migration-lock-wait.",
+        "Fix: run this again when it has ended, or wait longer with "
+        f"--migration-lock-wait. {PAGE}",
     ]
     found = error.holder
     if found is not None and found.pid is not None:
         end = ENDS[found.vendor].format(found.pid)
         parts.append(
-            f"If its process is gone and the server has not noticed, end the session: "
+            "If its process is gone and the server has not noticed, end the session: "
             f"{end};"
         )
     return "\n".join(parts)
 
 
 def lost(error: LostLockError) -> str:
-    """Say that others may be at work now."""
+    """Say that another run may have started."""
     reason = f": {error.reason}" if error.reason else "."
     return (
-        f"The lock is lost that kept other runs from the database {error.alias!r}"
-        f"{reason}\n"
-        "What was applied stays applied, and nothing was begun after it. Another run "
-        "may be at work meanwhile; this command goes on after it if it is run again."
+        f"This run has lost its lock on the database {error.alias!r}{reason}\n"
+        "Another run may have started. What was applied stays applied; nothing was "
+        f"started after that.\nFix: run this again, and it continues. {PAGE}"
     )
 
 
 def pooled(error: PooledError) -> str:
-    """Say how to get a session of one's own."""
+    """Say how to get a session that keeps a lock."""
     return (
-        f"A pooler stands before the database {error.alias!r} and has no session for "
-        "us that could keep a lock: set MIGRATION_LOCK_DATABASE to an alias that goes "
-        "to the server directly, or give --no-migration-lock."
+        f"The database {error.alias!r} is behind a pooler that keeps no session, so no "
+        "session can hold a lock.\n"
+        "Fix: set MIGRATION_LOCK_DATABASE to an alias that connects to the server "
+        f"directly, or give --no-migration-lock. {PAGE}"
     )
 
 
 def lock_file(error: LockFileError) -> str:
     """Say what to do about a file."""
     return (
-        f"The file {error.path}, which keeps other runs out, cannot be used: "
-        f"{error.reason}. Make it and its folder writable, or remove it if no other "
-        "run is at work; --no-migration-lock does without it."
+        f"The lock file {error.path} cannot be used: {error.reason}.\n"
+        "Fix: make the file and its folder writable, or remove it if no other run is "
+        "active. --no-migration-lock does without the lock."
     )
 
 
 def unlocked(event: Unlocked) -> str:
-    """Say that nobody keeps other runs out."""
-    why = f"a pooler stands before the database {event.alias!r}"
+    """Say that nothing stops other runs."""
+    why = f"the database {event.alias!r} is behind a pooler"
     if isinstance(event.error, LockFileError):
         why = f"the file {event.error.path} cannot be used"
     return (
-        f"Going on without a lock, as Django does, for {why}: do not run another "
-        'migrate meanwhile. See the page "One migrate at a time" of the documentation.'
+        f"Continuing without a lock, as Django does, because {why}. Do not run another "
+        f"migrate at the same time. {PAGE}"
     )
 
 
-ERRORS: dict[type[Exception], Callable[[Any], str]] = {
+ERRORS: dict[type[Exception], Callable[..., str]] = {
     LockWaitError: waited,
     LostLockError: lost,
     PooledError: pooled,
     LockFileError: lock_file,
     LockUnreachableError: lambda error: unreachable(error.alias, error.error),
 }
-EVENTS: dict[type, Callable[[Any], str]] = {
+EVENTS: dict[type, Callable[..., str]] = {
     Waiting: waiting,
     Acquired: acquired,
     Unlocked: unlocked,

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from syzygy_like.safeguards.connections import ask
-from syzygy_like.safeguards.locking.errors import PooledError
-from syzygy_like.safeguards.locking.lock import Holder
-from syzygy_like.safeguards.locking.server import ServerLock
+from syzygy_like.safeguards.locking.lock import Holder, PooledError, ServerLock
 from syzygy_like.safeguards.poolers import is_pooled
 
-# The first half of the key; others who take advisory locks hardly take this one.
+# The first number of the key; it is unlikely that others take the same one.
 SPACE = 0x737A7967
-# How often a new lock is looked up, for a pooler may not change sessions at once.
+# How often a new lock is looked up: a pooler may not change sessions at once.
 LOOKS = 2
 
-# Not pg_advisory_lock(): while that waits, its statement has a snapshot, which CREATE
-# INDEX CONCURRENTLY of the run that has the lock waits for. Each would wait for the
-# other, for ever. ("Building Indexes Concurrently" in PostgreSQL's documentation.)
+# Not pg_advisory_lock(): while it waits, its statement has a snapshot. CREATE INDEX
+# CONCURRENTLY of the run that holds the lock waits for that, so each would wait for
+# the other forever. ("Building Indexes Concurrently" in PostgreSQL's documentation.)
 TRY = "SELECT pg_try_advisory_lock(%s, %s)"
 RELEASE = "SELECT pg_advisory_unlock(%s, %s)"
 
-# ``objsubid`` is 2 for a key of two halves; see "pg_locks" in the documentation. The
-# locks of another database of the server are others.
+# ``objsubid`` is 2 for a key of two numbers; see "pg_locks" in the documentation. Each
+# database of the server has its own locks.
 HOLDER = """
     SELECT pid = pg_backend_pid(), pid, application_name,
         EXTRACT(EPOCH FROM clock_timestamp() - backend_start)::float
@@ -34,8 +33,8 @@ HOLDER = """
     AND granted AND pg_database.datname = current_database()
 """
 
-# The session is idle while migrations run. The server is not to end it for that, but
-# to notice soon if the machine of its client is gone: by default that takes hours.
+# The session is idle while migrations run. The server must not end it for that, but it
+# has to notice soon if the client's machine is gone: by default that takes hours.
 SETTINGS = """
     SELECT set_config('idle_session_timeout', '0', false),
         set_config('tcp_keepalives_idle', '60', false),
@@ -48,23 +47,28 @@ class PostgreSQLLock(ServerLock):
     """
     The lock of a database, by its name, at the server of ``keeper``.
 
-    ``other`` is another connection with the settings of ``keeper``, in no transaction,
-    if there is one.
+    ``other`` is another connection with the settings of ``keeper``, in no transaction;
+    None if there is none.
     """
 
     release_sql = RELEASE
 
-    def __init__(self, keeper: Any, name: str, other: Any = None):
+    def __init__(
+        self,
+        keeper: BaseDatabaseWrapper,
+        name: str,
+        other: BaseDatabaseWrapper | None = None,
+    ):
         super().__init__(keeper, name)
-        self.params = (SPACE, half_key(name))
+        self.params = (SPACE, key_of(name))
         self.other = other
         self.is_ready = False
 
     def acquire(self) -> bool:
-        """Try to take it. Raises PooledError where no session would keep it."""
+        """Try to take it. Raises PooledError behind a pooler that keeps no session."""
         if not self.is_ready:
             self._prepare()
-        (is_taken,) = self.ask(TRY)
+        is_taken = self.ask_value(TRY)
         if is_taken and not all(self.is_held() for _ in range(LOOKS)):
             raise PooledError(self.connection.alias)
         return bool(is_taken)
@@ -83,12 +87,12 @@ class PostgreSQLLock(ServerLock):
         row = self.ask(HOLDER)
         if row is None:
             return None
-        # Who is no superuser is not shown all of others' sessions.
+        # The server shows the details of others' sessions to superusers only.
         _, pid, application, connected = row
         return Holder("postgresql", pid, application or "", connected)
 
 
-def half_key(name: str) -> int:
+def key_of(name: str) -> int:
     """Return a number for a name that fits into a positive int4."""
     digest = hashlib.sha256(name.encode()).digest()
     return int.from_bytes(digest[:4], "big") & 0x7FFFFFFF

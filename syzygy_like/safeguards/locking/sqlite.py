@@ -6,25 +6,25 @@ import contextlib
 import os
 import sqlite3
 from pathlib import Path
-from typing import Any
 
-from syzygy_like.safeguards.locking.errors import LockFileError
-from syzygy_like.safeguards.locking.lock import Holder, Identity, identity
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from syzygy_like.safeguards.locking.lock import Holder, LockFileError, identity
 
 SUFFIX = "-migration-lock"
 
 
 class SQLiteLock:
     """
-    An empty database that has an exclusive transaction as long as the lock is held.
+    An empty database with an exclusive transaction for as long as the lock is held.
 
-    It is beside the one at ``path``, whose own locks migrations need. What locks it is
-    SQLite, with the operating system's locks, which end with the process; so a file
-    that was left behind does no harm.
+    It is beside the one at ``path``, whose own locks the migrations need. SQLite uses
+    the operating system's locks, which end with the process; so a file that was left
+    behind does no harm.
     """
 
-    def __init__(self, keeper: Any, path: str):
-        self.identity: Identity = identity(keeper, path)
+    def __init__(self, keeper: BaseDatabaseWrapper, path: str):
+        self.identity = identity(keeper, path)
         self.path = Path(f"{path}{SUFFIX}")
         self.connection: sqlite3.Connection | None = None
         self.inode: int | None = None
@@ -33,8 +33,8 @@ class SQLiteLock:
         """
         Try to take it. Raises LockFileError if the file cannot be used.
 
-        Whoever had the lock may remove the file after it was opened here: then what is
-        locked is not what others find, and it has to be tried again.
+        The run that had the lock may remove the file after it was opened here. Then
+        this process has locked a file that others do not find, and has to try again.
         """
         while True:
             inode = self._inode()
@@ -43,7 +43,7 @@ class SQLiteLock:
                 break
             if connection is not None:
                 connection.close()
-        # What SQLite can only read it does not lock, without a word.
+        # SQLite does not lock a file that it can only read, and raises no error.
         if connection is not None and not os.access(self.path, os.W_OK):
             connection.close()
             raise LockFileError(str(self.path), "it cannot be written to")
@@ -65,8 +65,8 @@ class SQLiteLock:
         return connection
 
     def _inode(self) -> int | None:
-        # Not by opening the file: closing it again would end all locks of the process
-        # on it. ("How To Corrupt An SQLite Database File", 2.2.)
+        # Without opening the file: closing it would release all locks that the process
+        # has on it. ("How To Corrupt An SQLite Database File", 2.2.)
         try:
             return self.path.stat().st_ino
         except FileNotFoundError:
@@ -79,7 +79,7 @@ class SQLiteLock:
         return Holder("sqlite", path=str(self.path))
 
     def close(self) -> None:
-        """Remove the file, then let go of it: only who has the lock may remove it."""
+        """Remove the file, then unlock it: only the lock's holder may remove it."""
         if self.connection is None:
             return
         if self.is_held():

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from syzygy_like import conf
 from syzygy_like.safeguards.locking.lock import Lock
 from syzygy_like.safeguards.locking.mysql import MySQLLock
 from syzygy_like.safeguards.locking.postgresql import PostgreSQLLock
 
-# The name that a database gives itself; an alias may call it otherwise, or a pooler.
-# It is empty for one in memory, which no other process has.
+# The name that a database gives itself; an alias or a pooler may use another one. It is
+# empty for a database in memory, which no other process can use.
 NAMES = {
     "postgresql": "SELECT current_database()",
     "mysql": "SELECT DATABASE()",
@@ -25,7 +25,8 @@ def lock_for(alias: str) -> Lock | None:
     """
     Return the lock of a database, not yet taken.
 
-    None if it needs none, being in memory, or if a vendor's locks are not known.
+    Return None if it needs no lock because it is in memory, or if this package has no
+    lock for its vendor.
     """
     migrated = connections[alias]
     keeper = connections[conf.lock_alias(alias)]
@@ -35,8 +36,8 @@ def lock_for(alias: str) -> Lock | None:
     return make(migrated, keeper, name)
 
 
-def database_name(connection: Any) -> str:
-    """Return the name that a database gives itself, "" if it has none of use here."""
+def database_name(connection: BaseDatabaseWrapper) -> str:
+    """Return the name that a database gives itself, "" if it has none."""
     query = NAMES.get(connection.vendor)
     if query is None:
         return ""
@@ -46,25 +47,32 @@ def database_name(connection: Any) -> str:
     return name or ""
 
 
-def _postgresql(migrated: Any, keeper: Any, name: str) -> Lock:
+def _postgresql(
+    migrated: BaseDatabaseWrapper, keeper: BaseDatabaseWrapper, name: str
+) -> Lock:
     is_another = keeper is migrated and not migrated.in_atomic_block
     return PostgreSQLLock(keeper, name, migrated if is_another else None)
 
 
-def _mysql(migrated: Any, keeper: Any, name: str) -> Lock:
+def _mysql(
+    migrated: BaseDatabaseWrapper, keeper: BaseDatabaseWrapper, name: str
+) -> Lock:
     return MySQLLock(keeper, name)
 
 
-def _sqlite(migrated: Any, keeper: Any, name: str) -> Lock | None:
-    from syzygy_like.safeguards.locking.sqlite import (
-        SQLiteLock,  # Python may lack sqlite3
-    )
+def _sqlite(
+    migrated: BaseDatabaseWrapper, keeper: BaseDatabaseWrapper, name: str
+) -> Lock | None:
+    # Imported here: Python may lack sqlite3.
+    from syzygy_like.safeguards.locking.sqlite import SQLiteLock
 
     path = database_name(keeper)
     return SQLiteLock(keeper, path) if path else None
 
 
-MAKERS: dict[str, Callable[[Any, Any, str], Lock | None]] = {
+MAKERS: dict[
+    str, Callable[[BaseDatabaseWrapper, BaseDatabaseWrapper, str], Lock | None]
+] = {
     "postgresql": _postgresql,
     "mysql": _mysql,
     "sqlite": _sqlite,

@@ -8,9 +8,9 @@ import random
 import secrets
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from django.core.cache import caches
+from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
@@ -25,21 +25,20 @@ from syzygy_like.safeguards.quorum.errors import (
     UnfitCacheError,
     UnreachableError,
 )
-from syzygy_like.safeguards.quorum.meeting import Meetings, dumps, loads
-from syzygy_like.safeguards.quorum.store import Step
+from syzygy_like.safeguards.quorum.meeting import Meetings, Transition, dumps, loads
 
 # Caches that other processes do not see, or whose add() lets two of them in.
 UNFIT = (DummyCache, FileBasedCache, LocMemCache)
-# How long what is said is kept, in seconds; each beat begins it anew.
+# How long meetings are kept after the last heartbeat, in seconds.
 KEPT = 24 * 60 * 60
-# How long the lock holds if its owner is killed, in seconds. It is had for a moment.
+# After how many seconds the lock expires if its owner is killed. It is held briefly.
 LOCKED = 10
 # How long to wait at most before the lock is tried again, in seconds.
 PAUSE = 0.02
 
 
-class Cache:
-    """Keeps meetings under a key, with another one as the lock of it."""
+class CacheStore:
+    """Keeps meetings under one key of a cache, and locks them by another."""
 
     def __init__(self, cache: str, alias: str):
         self.place = Place(cache, is_cache=True)
@@ -52,26 +51,26 @@ class Cache:
         self.key = f"syzygy_like.safeguards.quorum.{digest[:32]}"
         self.lock = f"{self.key}.lock"
 
-    def _backend(self) -> Any:
+    def _backend(self) -> BaseCache:
         try:
             return self._cache
-        except Exception as error:  # it, or its client, may be anybody's
+        except Exception as error:  # from any cache backend, or its client
             raise MeetingPlaceError(self.place, error) from error
 
     @property
-    def _cache(self) -> Any:
+    def _cache(self) -> BaseCache:
         return caches[self.place.alias]  # one for each thread
 
-    def another(self) -> Cache:
+    def another(self) -> CacheStore:
         """Return the same store: threads have caches of their own."""
         return self
 
     def close(self) -> None:
-        """Let the cache do what it does at the end of a request."""
+        """Close the cache as Django does at the end of a request."""
         with contextlib.suppress(Exception):
             self._cache.close()
 
-    def change(self, step: Step) -> Meetings:
+    def change(self, step: Transition) -> Meetings:
         """Change the meetings; see ``Store``."""
         with self._translating():
             before = loads(self._cache.get(self.key, "[]"))
@@ -90,13 +89,13 @@ class Cache:
             return
         text = dumps(meetings)
         self._cache.set(self.key, text, KEPT)
-        # Some caches say nothing when they do not keep what they are given.
+        # Some caches raise no error when they do not keep a value.
         if self._cache.get(self.key) != text:
             raise CacheFaultError(CacheFault.FORGETS)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold the lock. Raises CacheFaultError if it is not to be had."""
+        """Hold the lock. Raises CacheFaultError if another process keeps it."""
         own = secrets.token_hex(8)
         deadline = time.monotonic() + 2 * LOCKED
         while not self._take(own):
@@ -118,7 +117,7 @@ class Cache:
     def _translating(self) -> Iterator[None]:
         try:
             yield
-        # What is there is no text of ours; a client is not installed.
+        # The value there is not ours; or the cache's client is not installed.
         except (ValueError, ImportError) as error:
             raise MeetingPlaceError(self.place, error) from error
         except Exception as error:  # each client has its own

@@ -8,7 +8,6 @@ import random
 import secrets
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from django.apps.registry import Apps
 from django.db import (
@@ -28,26 +27,26 @@ from syzygy_like.safeguards.quorum.errors import (
     Place,
     UnreachableError,
 )
-from syzygy_like.safeguards.quorum.meeting import Meetings, dumps, loads
-from syzygy_like.safeguards.quorum.store import Step
+from syzygy_like.safeguards.quorum.meeting import Meetings, Transition, dumps, loads
 
 TABLE = "syzygy_like_quorum"
 # The only row that there is.
 KEY = 1
-# How often to try to make the table, for others may be at it.
+# How often to try to create the table: other parties may do so at the same time.
 TRIES = 3
-# How long to wait at most before a change that came too late is tried again, seconds.
+# How long to wait at most, in seconds, before a change that came too late is repeated.
 PAUSE = 0.02
-# SQLite lets one connection write at a time, and what has read before it writes is not
-# even let wait: beats would make migrations fail. So the table is in a file beside it.
+# SQLite lets one connection write at a time, and a transaction that has read before it
+# writes fails at once: heartbeats would break migrations. So the table is in a file
+# beside the database.
 SUFFIX = "-migration-quorum"
-# What SQLite says of a file, or the folder of its journal, that will not do later.
+# SQLite's errors about a file, or the folder of its journal, that waiting cannot fix.
 UNFIT = ("unable to open", "readonly")
 
 
 @functools.cache
-def row_class() -> Any:
-    """Return the model of the table, which is in no app: nobody migrates it."""
+def row_class() -> type[models.Model]:
+    """Return the model of the table. It is in no app, so no migration creates it."""
 
     class Row(models.Model):
         id = models.IntegerField(primary_key=True)
@@ -65,12 +64,12 @@ def row_class() -> Any:
     return Row
 
 
-class Table:
+class DatabaseStore:
     """
-    Keeps meetings in a row whose version is compared when it is changed.
+    Keeps meetings in one row of a table; a change compares the row's version.
 
-    It has a connection of its own, and each statement is a transaction: it works
-    through a pooler, and whatever becomes of the migrations' connection.
+    It has a connection of its own, and each statement is a transaction. So it works
+    through a pooler, and does not depend on the migrations' connection.
     """
 
     def __init__(self, alias: str):
@@ -84,9 +83,9 @@ class Table:
                 self.connection.settings_dict["NAME"] = name
         self._is_there = False
 
-    def another(self) -> Table:
+    def another(self) -> DatabaseStore:
         """Return the same store, for another thread."""
-        other: Table = object.__new__(type(self))
+        other: DatabaseStore = object.__new__(type(self))
         other.place, other._is_there = self.place, self._is_there
         other.connection = self.connection.copy()
         return other
@@ -96,10 +95,10 @@ class Table:
         with contextlib.suppress(Error):
             self.connection.close()
 
-    def change(self, step: Step) -> Meetings:
+    def change(self, step: Transition) -> Meetings:
         """Change the meetings; see ``Store``."""
         with self._translating():
-            self._make()
+            self._create()
             while True:
                 version, before = self._read()
                 after = step(before)
@@ -113,7 +112,7 @@ class Table:
         return (row[0], loads(row[1])) if row else ("", Meetings())
 
     def _write(self, version: str, meetings: Meetings) -> bool:
-        """Write the row if it still has a version; tell whether it had."""
+        """Write the row if it still has this version; return whether it had."""
         if not version:
             return self._insert(meetings)
         if not meetings.meetings:
@@ -128,8 +127,8 @@ class Table:
         except IntegrityError:
             return False
 
-    def _execute(self, sql: str, *params: Any) -> bool:
-        """Execute a statement; tell whether there was a row for it."""
+    def _execute(self, sql: str, *params: int | str) -> bool:
+        """Execute a statement; return whether it has changed a row."""
         with self.connection.cursor() as cursor:
             cursor.execute(self._sql(sql), params)
             return bool(cursor.rowcount)
@@ -139,11 +138,11 @@ class Table:
         names = {each: quote(each) for each in ("id", "version", "text")}
         return sql.format(table=quote(TABLE), **names)
 
-    def _make(self) -> None:
+    def _create(self) -> None:
         """
-        Make the table if it is not there.
+        Create the table if it is not there.
 
-        Where two do that at once, what one of them gets is any error: in PostgreSQL
+        Where two parties do that at once, one of them gets some error: from PostgreSQL,
         that the name of a type is taken.
         """
         for left in reversed(range(TRIES)):
@@ -151,8 +150,8 @@ class Table:
                 self._is_there = True
                 return
             try:
-                # One statement, so no transaction is needed; Django would begin it on
-                # the connection of the migrations.
+                # One statement needs no transaction; Django would begin it on the
+                # connection of the migrations.
                 with self.connection.schema_editor(atomic=False) as editor:
                     editor.create_model(row_class())
             except DatabaseError:

@@ -1,4 +1,4 @@
-"""What can go wrong when parties meet."""
+"""What happens while parties meet, and what can go wrong."""
 
 from __future__ import annotations
 
@@ -8,11 +8,70 @@ from collections.abc import Sequence
 
 
 @dataclasses.dataclass(frozen=True)
+class Arrived:
+    """An event: a party has arrived; ``count`` of ``size`` are here."""
+
+    party: str
+    count: int
+    size: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Withdrawn:
+    """An event: a party has left before all were here."""
+
+    party: str
+    count: int
+    size: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Lost:
+    """An event: a party sent no heartbeat for some seconds, and no longer counts."""
+
+    party: str
+    count: int
+    size: int
+    silence: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Elsewhere:
+    """An event: parties meet about something else; ``count`` of ``size`` are here."""
+
+    parties: tuple[str, ...]
+    count: int
+    size: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Led:
+    """
+    An event: a party applies the plan.
+
+    ``former`` is the party that applied it before, but sent no heartbeat for
+    ``silence`` seconds; "" if there is none.
+    """
+
+    party: str
+    is_own: bool
+    former: str = ""
+    silence: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """An event: a party has applied the plan."""
+
+    party: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Place:
     """
-    Where parties meet: the alias of a database, or that of a cache.
+    Where parties meet: the alias of a database, or of a cache.
 
-    ``path`` is the file beside a database that is one, "" elsewhere.
+    ``path`` is the file beside an SQLite database, "" elsewhere.
     """
 
     alias: str
@@ -20,95 +79,81 @@ class Place:
     path: str = ""
 
 
+@dataclasses.dataclass(eq=False)
 class QuorumTimeoutError(Exception):
     """
-    Not all parties have arrived in time (seconds); the vote is withdrawn.
+    Not all ``size`` parties have arrived within ``timeout`` seconds.
 
-    ``parties`` are those that were here, ``elsewhere`` those that are at a meeting
-    about something else.
+    The vote is withdrawn. ``parties`` are those that were here, ``elsewhere`` those
+    that meet about something else.
     """
 
-    def __init__(
-        self,
-        size: int,
-        timeout: float,
-        parties: Sequence[str],
-        elsewhere: Sequence[str] = (),
-    ):
-        super().__init__(size, timeout, parties, elsewhere)
-        self.size = size
-        self.timeout = timeout
-        self.parties = parties
-        self.elsewhere = elsewhere
+    size: int
+    timeout: float
+    parties: Sequence[str]
+    elsewhere: Sequence[str] = ()
 
 
+@dataclasses.dataclass(eq=False)
 class QuorumFailedError(Exception):
     """The party that led has failed; ``reason`` is its message, "" if stopped."""
 
-    def __init__(self, party: str, reason: str):
-        super().__init__(party, reason)
-        self.party = party
-        self.reason = reason
+    party: str
+    reason: str
 
 
+@dataclasses.dataclass(eq=False)
 class PartyClaimedError(Exception):
-    """Another process has come that claims to be the same party."""
+    """Another process has arrived that claims to be the same party."""
 
-    def __init__(self, party: str):
-        super().__init__(party)
-        self.party = party
+    party: str
 
 
+@dataclasses.dataclass(eq=False)
 class DifferentSizeError(Exception):
-    """A party that was here before waits for another number of parties."""
+    """A party that was here first waits for another number of parties."""
 
-    def __init__(self, size: int, party: str, other: int):
-        super().__init__(size, party, other)
-        self.size = size
-        self.party = party
-        self.other = other
+    size: int
+    party: str
+    other: int
 
 
+@dataclasses.dataclass(eq=False)
 class EvictedError(Exception):
-    """What the parties have said is gone from where they meet."""
+    """The place where the parties meet has lost their votes."""
 
-    def __init__(self, place: Place):
-        super().__init__(place)
-        self.place = place
+    place: Place
 
 
+@dataclasses.dataclass(eq=False)
 class UnfitCacheError(Exception):
     """A cache in which processes cannot meet; ``backend`` is the name of its class."""
 
-    def __init__(self, alias: str, backend: str):
-        super().__init__(alias, backend)
-        self.alias = alias
-        self.backend = backend
+    alias: str
+    backend: str
 
 
 class CacheFault(enum.Enum):
-    """What a cache may do without an error of its own."""
+    """What a cache may do without raising an error."""
 
     FORGETS = enum.auto()
     LOCKED = enum.auto()
 
 
+@dataclasses.dataclass(eq=False)
 class CacheFaultError(Exception):
-    """A cache does not do what it is asked to."""
+    """A cache does not do what it is asked to do."""
 
-    def __init__(self, fault: CacheFault):
-        super().__init__(fault)
-        self.fault = fault
+    fault: CacheFault
 
 
+@dataclasses.dataclass(eq=False)
 class MeetingPlaceError(Exception):
-    """A place refuses what is needed to meet there; ``error`` is why."""
+    """Parties cannot meet at a place, because of ``error``."""
 
-    def __init__(self, place: Place, error: Exception):
-        super().__init__(place, error)
-        self.place = place
-        self.error = error
+    place: Place
+    error: Exception
 
 
 class UnreachableError(MeetingPlaceError):
-    """A place does not answer, but may do so later."""
+    """A place does not answer, but may answer later."""

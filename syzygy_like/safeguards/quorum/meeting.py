@@ -1,8 +1,8 @@
 """
-What parties have agreed on so far, as data, and how one step leads to the next.
+What parties have agreed on so far, as data, and the steps that change it.
 
-No step takes note of the time, nor does any harm if it is made twice. One that cannot
-be made changes nothing: whoever makes it looks at what came of it.
+No step depends on the time, and each may be repeated. A step that is not possible
+changes nothing: the caller looks at the result.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import json
 from collections.abc import Callable, Collection
 from typing import Any
 
-# Meetings of which all members were killed stay until somebody sees that nobody is
-# left, or until so many others have begun.
+# Meetings whose members were all killed stay until another party finds that they are
+# lost, or until this many others have begun.
 KEPT = 20
 
 
 class Phase(enum.Enum):
-    """How far a meeting is. What is done or failed does not change any more."""
+    """How far a meeting is. A meeting that is done or failed stays so."""
 
     GATHERING = "gathering"
     APPLYING = "applying"
@@ -33,13 +33,13 @@ class Member:
     A process that speaks for a party.
 
     ``token`` tells it from others of the same party; ``size`` is how many parties it
-    waits for; ``beats`` grows as long as it lives.
+    waits for; ``heartbeats`` grows for as long as it is alive.
     """
 
     party: str
     token: str
     size: int
-    beats: int = 0
+    heartbeats: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,8 @@ class Meeting:
     Parties that apply the same plan once.
 
     ``name`` tells it from others about the same ``subject``. ``leader`` is the token of
-    who applies the plan, ``led_by`` its party; ``reason`` is why that has failed.
+    the member that applies the plan, ``led_by`` its party; ``reason`` is why that has
+    failed.
     """
 
     name: str
@@ -61,15 +62,15 @@ class Meeting:
 
     @property
     def is_open(self) -> bool:
-        """Whether one may still arrive."""
+        """Whether a party may still arrive."""
         return self.phase in (Phase.GATHERING, Phase.APPLYING)
 
     def member(self, token: str) -> Member | None:
         """Return a member, None if it is not here."""
         return next((each for each in self.members if each.token == token), None)
 
-    def speaks(self, party: str) -> bool:
-        """Tell whether any process speaks for a party."""
+    def has_party(self, party: str) -> bool:
+        """Return whether any process speaks for a party."""
         return any(each.party == party for each in self.members)
 
     def arrive(self, member: Member) -> Meeting:
@@ -83,10 +84,10 @@ class Meeting:
         ]
         return dataclasses.replace(self, members=(*others, member))
 
-    def beat(self, token: str) -> Meeting:
-        """Note that a member lives."""
+    def add_heartbeat(self, token: str) -> Meeting:
+        """Note that a member is alive."""
         members = tuple(
-            dataclasses.replace(each, beats=each.beats + 1)
+            dataclasses.replace(each, heartbeats=each.heartbeats + 1)
             if each.token == token
             else each
             for each in self.members
@@ -94,7 +95,7 @@ class Meeting:
         return dataclasses.replace(self, members=members)
 
     def lead(self, token: str, instead_of: str = "") -> Meeting:
-        """Let a member lead, if so far another one does, or nobody by default."""
+        """Let a member lead if ``instead_of`` has led so far: by default, nobody."""
         member = self.member(token)
         if not self.is_open or self.leader != instead_of or member is None:
             return self
@@ -108,52 +109,52 @@ class Meeting:
         )
 
     def close(self, token: str, phase: Phase, reason: str = "") -> Meeting:
-        """Let the leader leave, and all others know what came of it."""
+        """Let the leader leave, and tell the others its result."""
         if self.leader != token or self.phase is not Phase.APPLYING:
             return self
         closed = dataclasses.replace(self, phase=phase, reason=reason)
         return closed.leave(token)
 
     def withdraw(self, token: str) -> Meeting:
-        """Take back a vote, unless the plan is being applied already."""
+        """Withdraw a vote, unless the plan is being applied already."""
         return self.leave(token) if self.phase is Phase.GATHERING else self
 
     def leave(self, token: str) -> Meeting:
-        """Take a member away."""
+        """Remove a member."""
         left = tuple(each for each in self.members if each.token != token)
         return dataclasses.replace(self, members=left)
 
 
 @dataclasses.dataclass(frozen=True)
 class Meetings:
-    """All meetings about a database, the oldest first; none that all have left."""
+    """All meetings about a database that have members, the oldest first."""
 
     meetings: tuple[Meeting, ...] = ()
 
-    def named(self, name: str) -> Meeting | None:
-        """Return a meeting, None if it is over."""
+    def get(self, name: str) -> Meeting | None:
+        """Return the meeting of a name, None if it is over."""
         return next((each for each in self.meetings if each.name == name), None)
 
-    def about(self, subject: str) -> Meeting | None:
-        """Return the meeting about a subject at which one may arrive, if any."""
+    def open_about(self, subject: str) -> Meeting | None:
+        """Return the open meeting about a subject, None if there is none."""
         found = (each for each in self.meetings if each.subject == subject)
         return next((each for each in found if each.is_open), None)
 
     def arrive(self, subject: str, member: Member, name: str) -> Meetings:
         """Let a member arrive at the meeting about a subject, or begin one."""
-        meeting = self.about(subject)
+        meeting = self.open_about(subject)
         if meeting is not None:
             return self.change(meeting.name, lambda each: each.arrive(member))
         begun = Meeting(name, subject).arrive(member)
         return Meetings((*self.meetings[1 - KEPT :], begun))
 
     def change(self, name: str, step: Callable[[Meeting], Meeting]) -> Meetings:
-        """Make a step in a meeting; it is over when nobody is left."""
+        """Change a meeting by a step; it is over when no member is left."""
         changed = (step(each) if each.name == name else each for each in self.meetings)
         return Meetings(tuple(each for each in changed if each.members))
 
     def forget(self, lost: Collection[str]) -> Meetings:
-        """Take away meetings that nobody attends but these, by their tokens."""
+        """Remove meetings whose members are all among ``lost``, by their tokens."""
         left = (
             each
             for each in self.meetings
@@ -162,23 +163,27 @@ class Meetings:
         return Meetings(tuple(left))
 
     @property
-    def beats(self) -> dict[str, int]:
-        """The beats of all members, by token."""
+    def heartbeats(self) -> dict[str, int]:
+        """The heartbeats of all members, by token."""
         return {
-            member.token: member.beats
+            member.token: member.heartbeats
             for each in self.meetings
             for member in each.members
         }
 
 
+# What a party does to the meetings that are kept.
+Transition = Callable[[Meetings], Meetings]
+
+
 def dumps(meetings: Meetings) -> str:
-    """Return meetings as a text."""
+    """Return meetings as JSON."""
     plain = dataclasses.asdict(meetings)["meetings"]
     return json.dumps(plain, default=lambda phase: phase.value)
 
 
 def loads(text: Any) -> Meetings:
-    """Return the meetings of a text. Raises ValueError if it is no such text."""
+    """Return the meetings from JSON. Raises ValueError if it is something else."""
     try:
         return Meetings(tuple(_meeting(**each) for each in json.loads(text)))
     except (TypeError, ValueError) as error:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from syzygy_like import durations
-from syzygy_like.conf import QUORUM_CACHE
-from syzygy_like.safeguards.quorum import (
+from syzygy_like.conf import QUORUM_CACHE, format_duration
+from syzygy_like.safeguards.quorum.errors import (
     Arrived,
     CacheFault,
     CacheFaultError,
@@ -27,31 +25,29 @@ from syzygy_like.safeguards.quorum import (
     Withdrawn,
 )
 
+PAGE = "See docs/how-to/several-clusters.rst."
 CACHE_FAULTS = {
-    CacheFault.FORGETS: "it does not keep what it is given",
-    CacheFault.LOCKED: "another process has its lock and does not give it back",
-}
-MEETS = {
-    True: "meets about other migrations, another stage or another target",
-    False: "meet about other migrations, another stage or another target",
+    CacheFault.FORGETS: "it does not keep the values that it is given",
+    CacheFault.LOCKED: "another process has its lock and does not release it",
 }
 
 
 def arrived(event: Arrived) -> str:
-    """Say that a party has come."""
+    """Say that a party has arrived."""
     return f"Party {event.party} is here: {event.count} of {event.size}."
 
 
 def withdrawn(event: Withdrawn) -> str:
-    """Say that a party has gone."""
+    """Say that a party has left."""
     return f"Party {event.party} has left: {event.count} of {event.size}."
 
 
 def lost(event: Lost) -> str:
-    """Say that a party does not count any more."""
+    """Say that a party no longer counts."""
     return (
-        f"Party {event.party} was not heard of for {durations.text(event.silence)}, "
-        f"and does not count: {event.count} of {event.size}."
+        f"Party {event.party} has sent no heartbeat for "
+        f"{format_duration(event.silence)} and no longer counts: {event.count} of "
+        f"{event.size}."
     )
 
 
@@ -59,7 +55,7 @@ def elsewhere(event: Elsewhere) -> str:
     """Say that parties wait for something else."""
     return (
         f"{event.count} of {event.size} are here; {_others(event.parties)}. "
-        "They have to run the same command on the same code."
+        "All parties have to run the same command on the same code."
     )
 
 
@@ -68,8 +64,8 @@ def led(event: Led) -> str:
     own = " (this one)" if event.is_own else ""
     if event.former:
         return (
-            f"Party {event.former}, which was applying the plan, was not heard of for "
-            f"{durations.text(event.silence)}. Party {event.party}{own} goes on."
+            f"Party {event.former}, which was applying the plan, has sent no heartbeat "
+            f"for {format_duration(event.silence)}. Party {event.party}{own} continues."
         )
     return f"Party {event.party}{own} applies the plan for all."
 
@@ -80,49 +76,51 @@ def done(event: Done) -> str:
 
 
 def timed_out(error: QuorumTimeoutError) -> str:
-    """Say who has come, and who has not."""
+    """Say who has arrived, and who has not."""
     here = len(error.parties)
     missing = error.size - here
-    others = f"\nBut {_others(error.elsewhere)}." if error.elsewhere else ""
+    others = f"\n{_others(error.elsewhere)}." if error.elsewhere else ""
     return (
-        f"Only {here} of {error.size} parties have come in "
-        f"{durations.text(error.timeout)}: {_named(error.parties)}. "
+        f"Only {here} of {error.size} parties {'has' if here == 1 else 'have'} arrived "
+        f"in {format_duration(error.timeout)}: {_named(error.parties)}. "
         f"{missing} {'is' if missing == 1 else 'are'} missing.{others}\n"
-        "Nothing was applied, and this party has left. Run the same again on all of "
-        "them, with a longer --quorum-timeout if they need more time to come."
+        "Nothing was applied, and this party has left.\n"
+        "Fix: run the same command again on all parties, with a longer "
+        f"--quorum-timeout if they need more time to arrive. {PAGE}"
     )
 
 
 def failed(error: QuorumFailedError) -> str:
-    """Say what has kept the leader from applying the plan."""
+    """Say why the leader could not apply the plan."""
     if not error.reason:
         return (
-            f"Party {error.party}, which applied the plan for all, was stopped. Run "
-            "the same again on all parties: it goes on where it ended."
+            f"Party {error.party}, which applied the plan for all, was stopped.\n"
+            "Fix: run the same command again on all parties. It continues where the "
+            "other run stopped."
         )
     return (
         f"Party {error.party}, which applied the plan for all, has failed:\n\n"
         f"{error.reason}\n\n"
-        "When that is mended, run the same again on all parties."
+        "When that is fixed, run the same command again on all parties."
     )
 
 
 def claimed(error: PartyClaimedError) -> str:
-    """Say that there are two of one name."""
+    """Say that two processes use one name."""
     return (
-        f"Another process has come as party {error.party}, so this one does not count "
-        "any more.\n"
-        "If it was not started anew, two parties have one name: give each its own "
-        "with --party."
+        f"Another process has arrived as party {error.party}, so this one no longer "
+        "counts.\n"
+        "If this party was not restarted, two parties have the same name.\n"
+        f"Fix: give each party its own name with --party. {PAGE}"
     )
 
 
 def different(error: DifferentSizeError) -> str:
-    """Say that parties are not agreed on how many they are."""
+    """Say that parties do not agree on how many they are."""
     return (
         f"This party was started with --quorum {error.size}, but party {error.party} "
         f"waits with --quorum {error.other}. Nothing was applied, and this party has "
-        "left. Start all of them with the same number."
+        f"left.\nFix: start all parties with the same number. {PAGE}"
     )
 
 
@@ -131,24 +129,26 @@ def evicted(error: EvictedError) -> str:
     place = error.place
     cause = "evicted from" if place.is_cache else "deleted from"
     more = (
-        f"\nUse a cache that keeps what it is given, or remove {QUORUM_CACHE}: then "
-        "they meet in the database."
+        f"\nUse a cache that keeps its values, or remove {QUORUM_CACHE}: the parties "
+        "then meet in the database."
         if place.is_cache
         else ""
     )
     return (
-        f"The votes of the quorum were {cause} {_place(place)}, so it cannot be told "
-        "any more who is here, or what has come of the plan. Run the same again on all "
-        f"parties: it goes on if anything is left to apply.{more}"
+        f"The votes of the quorum were {cause} {_place(place)}. So this party does not "
+        "know who is here, or whether the plan was applied.\n"
+        "Fix: run the same command again on all parties. It continues if anything is "
+        f"left to apply.{more}"
     )
 
 
 def unfit(error: UnfitCacheError) -> str:
     """Say why parties cannot meet in a cache."""
     return (
-        f"{QUORUM_CACHE} is {error.alias!r}, a {error.backend}, in which processes do "
-        "not find each other. Use Redis, Memcached or the database cache, or remove "
-        "the setting: then the parties meet in the database."
+        f"{QUORUM_CACHE} is {error.alias!r}, a {error.backend}. Processes cannot find "
+        "each other in such a cache.\n"
+        "Fix: use Redis, Memcached or the database cache. Or remove the setting: the "
+        f"parties then meet in the database. {PAGE}"
     )
 
 
@@ -157,13 +157,13 @@ def unfit_place(error: MeetingPlaceError) -> str:
     why = error.error
     text = CACHE_FAULTS[why.fault] if isinstance(why, CacheFaultError) else str(why)
     other = (
-        f"remove {QUORUM_CACHE}: then they meet in the database"
+        f"remove {QUORUM_CACHE}: the parties then meet in the database"
         if error.place.is_cache
-        else f"set {QUORUM_CACHE}: then they meet in a cache"
+        else f"set {QUORUM_CACHE}: the parties then meet in a cache"
     )
     return (
         f"The parties of the quorum cannot meet in {_place(error.place)}: "
-        f"{text.strip()}\nMend that, or {other}."
+        f"{text.strip()}\nFix that, or {other}. {PAGE}"
     )
 
 
@@ -178,10 +178,12 @@ def _named(parties: Sequence[str]) -> str:
 
 
 def _others(parties: Sequence[str]) -> str:
-    return f"{_named(parties)} {MEETS[len(parties) == 1]}"
+    verb = "meets" if len(parties) == 1 else "meet"
+    about = "about other migrations, another stage or another target"
+    return f"{_named(parties)} {verb} {about}"
 
 
-ERRORS: dict[type[Exception], Callable[[Any], str]] = {
+ERRORS: dict[type[Exception], Callable[..., str]] = {
     QuorumTimeoutError: timed_out,
     QuorumFailedError: failed,
     PartyClaimedError: claimed,
@@ -191,7 +193,7 @@ ERRORS: dict[type[Exception], Callable[[Any], str]] = {
     UnreachableError: unfit_place,
     MeetingPlaceError: unfit_place,
 }
-EVENTS: dict[type, Callable[[Any], str]] = {
+EVENTS: dict[type, Callable[..., str]] = {
     Arrived: arrived,
     Withdrawn: withdrawn,
     Lost: lost,

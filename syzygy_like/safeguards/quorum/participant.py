@@ -1,4 +1,4 @@
-"""One party at a meeting, from when it arrives until it leads, or all is over."""
+"""One party at a meeting, from its arrival until it leads or the meeting is over."""
 
 from __future__ import annotations
 
@@ -6,30 +6,35 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any
 
-from syzygy_like.safeguards.quorum.announcer import Announcer
 from syzygy_like.safeguards.quorum.errors import (
     DifferentSizeError,
+    Done,
     EvictedError,
+    Led,
     MeetingPlaceError,
     PartyClaimedError,
     QuorumFailedError,
     QuorumTimeoutError,
     UnreachableError,
 )
-from syzygy_like.safeguards.quorum.events import Done, Led
-from syzygy_like.safeguards.quorum.liveness import Liveness
-from syzygy_like.safeguards.quorum.meeting import Meeting, Meetings, Member, Phase
-from syzygy_like.safeguards.quorum.store import Step, Store
+from syzygy_like.safeguards.quorum.liveness import Announcer, Liveness
+from syzygy_like.safeguards.quorum.meeting import (
+    Meeting,
+    Meetings,
+    Member,
+    Phase,
+    Transition,
+)
+from syzygy_like.safeguards.quorum.store import Store
 
-# How often a party looks and beats, in seconds.
+# How often a party sends a heartbeat and looks at the meeting, in seconds.
 INTERVAL = 1.0
-# After how many seconds without a beat a process is taken for dead.
+# After how many seconds without a heartbeat a process is lost.
 SILENCE = 30.0
-# How long the place may not answer when a party leaves, in seconds.
+# How long to try again when a party leaves and the place does not answer, in seconds.
 FAREWELL = 3.0
-# How long it may not answer while the others are waited for, in seconds.
+# How long to try again otherwise, in seconds.
 OUTAGE = 600.0
 
 
@@ -37,23 +42,23 @@ class Participant:
     """A process that speaks for a party at the meeting about a subject."""
 
     def __init__(
-        self, member: Member, subject: str, store: Store, tell: Callable[[Any], None]
+        self, member: Member, subject: str, store: Store, tell: Callable[[object], None]
     ):
         self.member = member
         self.subject = subject
         self.store = store
         self.tell = tell
-        self.watch = Liveness(SILENCE)
-        self.roll = Announcer(member, self.watch, tell)
+        self.liveness = Liveness(SILENCE)
+        self.announcer = Announcer(member, self.liveness, tell)
         self.name = secrets.token_hex(8)
         self._looked = time.monotonic()
 
     def arrive(self) -> bool:
-        """Arrive, and tell whether the meeting begins with that."""
-        begun = self.name
+        """Arrive; return whether that begins a new meeting."""
+        new = self.name
 
         def step(meetings: Meetings) -> Meetings:
-            return meetings.arrive(self.subject, self.member, begun)
+            return meetings.arrive(self.subject, self.member, new)
 
         meetings = self._change(step, SILENCE)
         meeting = next(
@@ -61,25 +66,25 @@ class Participant:
         )
         self.name = meeting.name
         self._see(meeting, meetings)
-        return self.name == begun
+        return self.name == new
 
     def leave(self) -> None:
-        """Leave, whatever the meeting has come to."""
+        """Leave, whatever the meeting's phase is."""
         token = self.member.token
         with contextlib.suppress(MeetingPlaceError):
             self._change(
                 lambda each: each.change(self.name, lambda each: each.leave(token)),
                 # Ctrl-C may have cut the connection.
-                retry_policy=FAREWELL,
+                outage=FAREWELL,
             )
 
     def wait(self, timeout: float) -> bool:
         """
-        Wait for the others, and for the one that leads; tell whether it is this one.
+        Wait for the others and for the leader; return whether this party leads.
 
-        ``timeout`` is how long to wait until all are here, in seconds; it takes three
-        looks to be certain of who is. Raises the errors of this package; the party is
-        here still.
+        ``timeout`` is how many seconds to wait until all are here; it takes at least
+        three looks to be certain. Raises the errors of this package; the party has not
+        left then.
         """
         deadline = time.monotonic() + max(timeout, 3 * INTERVAL)
         before = Meeting(self.name, self.subject)
@@ -106,88 +111,88 @@ class Participant:
         self.tell(Led(meeting.led_by, is_own, former, SILENCE if former else 0.0))
 
     def _is_due(self, meeting: Meeting) -> bool:
-        """Tell whether somebody has to lead, who may be this one."""
+        """Return whether a party has to lead; it may be this one."""
         if meeting.phase is Phase.APPLYING:
             is_there = meeting.member(meeting.leader) is not None
-            return not is_there or self.watch.is_lost(meeting.leader)
+            return not is_there or self.liveness.is_lost(meeting.leader)
         return meeting.is_open and self._is_complete(meeting)
 
     def _is_complete(self, meeting: Meeting) -> bool:
-        """Tell whether so many are certain to be here, this one among them."""
+        """Return whether all parties are certainly here."""
         return len(self._certain(meeting)) >= self.member.size
 
     def _certain(self, meeting: Meeting) -> list[str]:
-        """Return the parties that are here without doubt, and wait for as many."""
+        """Return the parties that are certainly here, and wait for the same number."""
         return [
             each.party
             for each in meeting.members
-            if each.token == self.member.token or self.watch.is_heard(each.token)
+            if each.token == self.member.token or self.liveness.is_heard(each.token)
             if each.size == self.member.size
         ]
 
     def _lead(self, meeting: Meeting) -> Meeting:
-        """Try to lead; return the meeting, which another one may lead now."""
+        """Try to lead; return the meeting, which another party may lead now."""
         token = self.member.token
         return self._step(lambda each: each.lead(token, meeting.leader))[0]
 
     def _give_up(self, timeout: float, meeting: Meeting, meetings: Meetings) -> Meeting:
-        """Withdraw the vote. Returns the meeting if another one leads now."""
+        """Withdraw the vote. Return the meeting if another party leads it now."""
         token = self.member.token
         after = self._change(
             lambda each: each.change(self.name, lambda each: each.withdraw(token))
-        ).named(self.name)
+        ).get(self.name)
         if after is not None and after.member(token):
             return after
         raise QuorumTimeoutError(
             self.member.size,
             timeout,
             self._certain(meeting),
-            self.roll.elsewhere(meeting, meetings),
+            self.announcer.elsewhere(meeting, meetings),
         )
 
     def _look(self) -> tuple[Meeting, Meetings]:
-        """Beat, and return the meeting, with all that there are."""
+        """Send a heartbeat; return the meeting, and all meetings."""
         token = self.member.token
-        meeting, meetings = self._step(lambda each: each.beat(token))
+        meeting, meetings = self._step(lambda each: each.add_heartbeat(token))
         if not meeting.member(token):
-            if meeting.speaks(self.member.party):
+            if meeting.has_party(self.member.party):
                 raise PartyClaimedError(self.member.party)
-            # Somebody took this process for dead.
+            # Another party has taken this process for lost.
             meeting, meetings = self._step(lambda each: each.arrive(self.member))
         self._see(meeting, meetings)
         return meeting, meetings
 
     def _see(self, meeting: Meeting, meetings: Meetings) -> None:
-        """Note who is alive, and tell who is here."""
+        """Note who is alive, and announce who is here."""
         now = time.monotonic()
-        # While this process was stopped, or the place silent, others were not.
+        # Others went on while this process was stopped, or the place did not answer.
         elapsed = min(now - self._looked, 2 * INTERVAL)
-        self.watch.look(meetings.beats, elapsed)
+        self.liveness.observe(meetings.heartbeats, elapsed)
         self._looked = now
         if meeting.phase is Phase.GATHERING:
-            self.roll.call(meeting, meetings)
+            self.announcer.announce(meeting, meetings)
             self._refuse_sizes(meeting)
 
     def _refuse_sizes(self, meeting: Meeting) -> None:
-        """Raise DifferentSizeError if one that was here before has another size."""
+        """Raise DifferentSizeError if a party that was here first has another size."""
         for each in meeting.members:
             if each.token == self.member.token:
                 return
-            if each.size != self.member.size and self.watch.is_heard(each.token):
+            if each.size != self.member.size and self.liveness.is_heard(each.token):
                 raise DifferentSizeError(self.member.size, each.party, each.size)
 
     def _step(self, step: Callable[[Meeting], Meeting]) -> tuple[Meeting, Meetings]:
-        """Make a step in the meeting. Raises EvictedError if there is none any more."""
-        lost = self.watch.lost
+        """Change the meeting by a step. Raises EvictedError if it is gone."""
+        lost = self.liveness.lost
         meetings = self._change(lambda each: each.forget(lost).change(self.name, step))
-        meeting = meetings.named(self.name)
+        meeting = meetings.get(self.name)
         if meeting is None:
             raise EvictedError(self.store.place)
         return meeting, meetings
 
-    def _change(self, step: Step, retry_policy: float = OUTAGE) -> Meetings:
-        """Change the meetings, waiting for the place to answer some seconds."""
-        deadline = time.monotonic() + retry_policy
+    def _change(self, step: Transition, outage: float = OUTAGE) -> Meetings:
+        """Change the meetings; wait ``outage`` seconds for the place to answer."""
+        deadline = time.monotonic() + outage
         while True:
             try:
                 return self.store.change(step)

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from syzygy_like import conf
 from syzygy_like.safeguards.quorum.errors import Place
-from syzygy_like.safeguards.quorum.meeting import Meetings
-
-Step = Callable[[Meetings], Meetings]
+from syzygy_like.safeguards.quorum.meeting import Meetings, Transition
 
 
 class Store(Protocol):
     """
-    Keeps the meetings about one database, for all processes. A thread has its own.
+    Keeps the meetings about one database, for all processes. Each thread has its own.
 
-    Errors are MeetingPlaceError, and UnreachableError where it may go better later.
+    Raises MeetingPlaceError, or UnreachableError where a later try may succeed.
     """
 
     place: Place
 
-    def change(self, step: Step) -> Meetings:
+    def change(self, step: Transition) -> Meetings:
         """
-        Put what a function makes of the meetings in their place, and return that.
+        Replace the meetings by what ``step`` returns for them; return the result.
 
-        Nothing comes between; so the function may be called more than once.
+        This is atomic, so ``step`` may be called more than once.
         """
 
     def another(self) -> Store:
@@ -36,12 +33,12 @@ class Store(Protocol):
 
 
 def store_for(alias: str) -> Store:
-    """Return where the parties that migrate a database meet, by the settings."""
+    """Return where the parties that migrate a database meet, according to settings."""
     cache = conf.quorum_cache()
     if cache is None:
-        from syzygy_like.safeguards.quorum.database_store import Table
+        from syzygy_like.safeguards.quorum.database_store import DatabaseStore
 
-        return Table(alias)
-    from syzygy_like.safeguards.quorum.cache_store import Cache
+        return DatabaseStore(alias)
+    from syzygy_like.safeguards.quorum.cache_store import CacheStore
 
-    return Cache(cache, alias)
+    return CacheStore(cache, alias)

@@ -1,4 +1,4 @@
-"""What has been seen of other code at a database."""
+"""Which sessions may belong to other code than this, judged by what was seen."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from syzygy_like.safeguards.rollout.backends import Backend
 from syzygy_like.safeguards.rollout.marks import Way
 
-# For how many seconds nothing is to be seen of code whose connections come and go.
+# For how many seconds no other code may be seen where connections come and go.
 QUIET = 60.0
-# How many seconds a connection has from its start until it is marked.
+# How many seconds after its start a connection may still get its mark.
 GRACE = 5.0
 
 Backends = tuple[Backend, ...]
@@ -19,7 +19,7 @@ Backends = tuple[Backend, ...]
 
 @dataclasses.dataclass(frozen=True)
 class OthersSeen:
-    """Other code is connected, or was at work lately; said when it changes."""
+    """An event: other code is connected, or has worked lately; sent on changes."""
 
     alias: str
     backends: Backends
@@ -28,10 +28,10 @@ class OthersSeen:
 @dataclasses.dataclass(frozen=True)
 class Watching:
     """
-    No other code is connected, but connections come and go; said once.
+    An event: no other code is connected, but connections come and go; sent once.
 
-    ``seconds`` is for how long that has to stay so. ``pooled`` tells whether there is a
-    pooler, else connections are not kept open.
+    ``seconds`` is for how long no other code may appear. ``pooled`` tells whether there
+    is a pooler; otherwise connections are not kept open.
     """
 
     alias: str
@@ -42,10 +42,10 @@ class Watching:
 @dataclasses.dataclass(frozen=True)
 class RolledOut:
     """
-    No connection of other code is left.
+    An event: no connection of other code is left.
 
-    ``count`` is the number of those of this code. ``seconds`` is for how long that has
-    been watched, 0 where connections stay open, or where only one look was wanted.
+    ``count`` is the number of connections of this code. ``seconds`` is for how long no
+    other code was seen; 0 where connections stay open, or if there is no wait.
     """
 
     alias: str
@@ -54,32 +54,29 @@ class RolledOut:
     pooled: bool
 
 
+@dataclasses.dataclass(eq=False)
 class RolloutUnfinishedError(Exception):
     """
-    Other code is still connected, or was at work lately.
+    Other code is still connected, or has worked lately.
 
-    ``backends`` are those seen last, ``ago`` seconds ago; ``code`` is the id of this
-    code; ``wait`` is for how many seconds it was waited.
+    ``code`` is the id of this code; ``wait`` is for how many seconds the run has
+    waited; ``backends`` are the sessions seen last, ``ago`` seconds ago.
     """
 
-    def __init__(
-        self, alias: str, code: str, wait: float, ago: float, backends: Backends
-    ):
-        super().__init__(alias, code, wait, ago, backends)
-        self.alias = alias
-        self.code = code
-        self.wait = wait
-        self.ago = ago
-        self.backends = backends
+    alias: str
+    code: str
+    wait: float
+    ago: float
+    backends: Backends
 
 
-class Watch:
+class Detection:
     """
-    Looks at sessions again and again.
+    Finds other code among the sessions that it is shown again and again.
 
-    Code has the id ``code``; ``ignored`` are patterns of names that are no code of the
-    project's. ``keeps`` tells whether the project keeps its connections open.
-    ``wait`` is for how many seconds it is waited, and ``now`` the time, in seconds of
+    ``code`` is the id of this code; ``ignored`` are patterns of application names that
+    are not the project's. ``keeps`` tells whether the project keeps its connections
+    open. ``wait`` is for how many seconds the run waits, ``now`` the time in seconds of
     any clock.
     """
 
@@ -98,8 +95,8 @@ class Watch:
         self._roles: set[str] = set()
         self._poolers: set[str | None] = set()
 
-    def look(self, backends: Iterable[Backend], now: float) -> None:
-        """Take in what is to be seen at a time."""
+    def observe(self, backends: Iterable[Backend], now: float) -> None:
+        """Note the sessions at a time."""
         backends = list(backends)
         self.now = now
         self._learn(backends)
@@ -110,7 +107,7 @@ class Watch:
             self.seen_at = max(self.seen_at, now - rested)
 
     def _learn(self, backends: list[Backend]) -> None:
-        """Learn who the project connects as, and where its poolers are."""
+        """Learn the project's roles, and the addresses of its poolers."""
         self.count = 0
         for each in backends:
             if each.mark is None:
@@ -125,9 +122,9 @@ class Watch:
     @property
     def period(self) -> float:
         """
-        For how many seconds nothing of other code is to be seen.
+        For how many seconds no other code may be seen.
 
-        It is half of the wait at most: else a single sighting would use it up.
+        It is at most half of the wait: otherwise a single sighting would use it up.
         """
         return 0.0 if self.keeps and not self.pooled else min(QUIET, self.wait / 2)
 
@@ -138,11 +135,11 @@ class Watch:
 
     @property
     def is_over(self) -> bool:
-        """Whether no other code is left, as far as can be told."""
+        """Whether no other code is left, as far as that can be seen."""
         return not self.others and self.ago >= self.period
 
     def _is_other(self, backend: Backend) -> bool:
-        """Tell whether a session may be one of other code."""
+        """Return whether a session may belong to other code."""
         mark = backend.mark
         if backend.is_own or any(
             fnmatch.fnmatchcase(backend.name, each) for each in self.ignored
@@ -156,25 +153,25 @@ class Watch:
 
     def _needs_mark(self, backend: Backend) -> bool:
         """
-        Tell whether a session without a mark may be one of the project's old code.
+        Return whether a session without a mark may belong to the old version.
 
-        A role that has nothing to do with the project is not. A session that was just
-        opened may be about to have its mark.
+        A session of a role that the project does not use does not. A session that was
+        just opened may get its mark in a moment.
         """
         age = GRACE if backend.age is None else backend.age
         is_new = not backend.has_worked and age < GRACE
         return backend.role in self._roles and not is_new
 
     def _rested(self, backend: Backend) -> float:
-        """Return for how many seconds there has been no client at a session."""
+        """Return for how many seconds a session has had no client."""
         return backend.rested() if self._is_pooled(backend) else 0.0
 
     def _is_pooled(self, backend: Backend) -> bool:
         """
-        Tell whether a session is a pooler's.
+        Return whether a session is a pooler's.
 
-        A pooler keeps it when its client is gone, and the name of the client with it,
-        or none: after DISCARD ALL, or if it has opened it in advance.
+        A pooler keeps a session when its client is gone. The session keeps the client's
+        name, or has none: after DISCARD ALL, or if the pooler opened it in advance.
         """
         way = backend.mark.way if backend.mark else Way.UNKNOWN
         if way is Way.UNKNOWN:

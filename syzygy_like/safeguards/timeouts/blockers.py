@@ -1,20 +1,27 @@
-"""Who holds a lock that a statement waits for."""
+"""Who holds the lock that a statement waits for, and a thread that finds that out."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Iterable
-from typing import Any
+import threading
+from collections.abc import Callable, Iterable, Iterator
 
 from django.db import Error
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
+
+from syzygy_like.safeguards.connections import own_connection
 
 # As much of a statement as is shown.
 LENGTH = 100
+# How often to look at most, in seconds: PostgreSQL searches all locks each time.
+INTERVAL = 1.0
 
 # PostgreSQL, "Session Information Functions" and "The Cumulative Statistics System". A
-# prepared transaction is number 0. Who only waits in the queue ahead of us is among
-# them, and comes last. Behind a pooler nobody knows our number: there it is the session
-# that waits with our statement.
+# prepared transaction has the number 0. Sessions that only wait in the queue ahead of
+# ours are among them, and come last. Behind a pooler our number is not known: our
+# session is the one that waits with our statement.
 WAITING = "SELECT DISTINCT unnest(pg_blocking_pids(%s)) AS pid"
 POOLED = """
 SELECT DISTINCT unnest(pg_blocking_pids(pid)) AS pid FROM pg_stat_activity
@@ -29,14 +36,14 @@ FROM ({}) AS blocking LEFT JOIN pg_stat_activity USING (pid)
 ORDER BY waits, xact_start NULLS LAST
 """
 
-# MySQL, "The sys Schema". MariaDB has it too, and the first is empty there unless the
+# MySQL, "The sys Schema". MariaDB has it too, but the first is empty there unless the
 # Performance Schema is on.
 EXACT = (
     "SELECT DISTINCT blocking_pid FROM sys.schema_table_lock_waits"
     " WHERE waiting_pid = %s AND blocking_pid <> waiting_pid",
     "SELECT DISTINCT blocking_pid FROM sys.innodb_lock_waits WHERE waiting_pid = %s",
 )
-# Whatever transaction is open in this database may have used the table.
+# Any transaction that is open in this database may have used the table.
 OPEN = """
 SELECT trx_mysql_thread_id FROM information_schema.innodb_trx
 JOIN information_schema.processlist ON id = trx_mysql_thread_id
@@ -53,12 +60,12 @@ WHERE id IN %s ORDER BY trx_started
 @dataclasses.dataclass(frozen=True)
 class Blocker:
     """
-    A session that holds a lock, or waits for it first, as the server knows it.
+    A session that holds a lock, or waits for it ahead of ours.
 
-    ``age`` is how many seconds its transaction is open, None if that is not known;
-    ``query`` the beginning of what it executes, or has executed last. ``is_certain``
-    is not so where it is only likely that it holds the lock. ``waits`` tells whether
-    it waits for a lock itself, as far as is known.
+    ``age`` is for how many seconds its transaction has been open, None if that is not
+    known; ``query`` is the beginning of its current or last statement. ``is_certain``
+    is false where the session only probably holds the lock. ``waits`` tells whether it
+    waits for a lock itself, as far as is known.
     """
 
     pid: int
@@ -72,13 +79,13 @@ class Blocker:
 
 
 def blockers(
-    connection: Any, session: int | None, statement: str
+    connection: BaseDatabaseWrapper, session: int | None, statement: str
 ) -> tuple[Blocker, ...]:
     """
-    Return who keeps a session from going on; ask on another connection than its own.
+    Return the sessions that block a session; ``connection`` is not its own.
 
     Those that wait themselves come last; of the others the oldest transaction is first.
-    Without the number of the session it is found by its statement.
+    If the number of the session is not known, it is found by its statement.
     """
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -86,7 +93,9 @@ def blockers(
         return tuple(_processes(cursor, session))
 
 
-def _activity(cursor: Any, session: int | None, statement: str) -> Iterable[Blocker]:
+def _activity(
+    cursor: CursorWrapper, session: int | None, statement: str
+) -> Iterable[Blocker]:
     if session is None:
         cursor.execute(ACTIVITY.format(POOLED), [statement])
     else:
@@ -103,7 +112,7 @@ def _activity(cursor: Any, session: int | None, statement: str) -> Iterable[Bloc
         )
 
 
-def _processes(cursor: Any, session: int | None) -> Iterable[Blocker]:
+def _processes(cursor: CursorWrapper, session: int | None) -> Iterable[Blocker]:
     found = [pid for sql in EXACT for pid in _asked(cursor, sql, session)]
     is_certain = bool(found)
     found = found or _asked(cursor, OPEN, session)
@@ -114,8 +123,8 @@ def _processes(cursor: Any, session: int | None) -> Iterable[Blocker]:
         yield Blocker(pid, "", user, state, age, shortened(query), is_certain)
 
 
-def _asked(cursor: Any, sql: str, session: int | None) -> list[int]:
-    """Return numbers of sessions, none where we may not ask."""
+def _asked(cursor: CursorWrapper, sql: str, session: int | None) -> list[int]:
+    """Return numbers of sessions, none if this user may not ask."""
     try:
         cursor.execute(sql, [session])
     except Error:
@@ -124,6 +133,76 @@ def _asked(cursor: Any, sql: str, session: int | None) -> list[int]:
 
 
 def shortened(sql: str | None) -> str:
-    """Return the beginning of a statement, in one line."""
+    """Return the beginning of a statement, on one line."""
     text = " ".join((sql or "").split())
     return text if len(text) <= LENGTH else f"{text[: LENGTH - 3]}..."
+
+
+@dataclasses.dataclass
+class Running:
+    """
+    A statement that has run since a time of the monotonic clock.
+
+    ``may_take`` is how many seconds it may take, None if there is no limit; ``seconds``
+    is how many it took, once it has ended.
+    """
+
+    statement: str = ""
+    since: float = 0.0
+    may_take: float | None = None
+    seconds: float = 0.0
+    blockers: tuple[Blocker, ...] = ()
+
+
+class BlockerWatch(threading.Thread):
+    """
+    Looks regularly which sessions block a statement, first at half of its limit.
+
+    It has a connection of its own, which it does not open before a statement takes
+    that long. Its errors do not matter to the migration.
+    """
+
+    def __init__(
+        self,
+        connection: BaseDatabaseWrapper,
+        session: Callable[[], int | None],
+        running: Callable[[], Running | None],
+        limit: float,
+    ):
+        super().__init__(name="syzygy_like.safeguards.timeouts", daemon=True)
+        self.connection = connection
+        self.session = session
+        self.running = running
+        self.interval = min(limit / 2, INTERVAL)
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        # A connection belongs to the thread that makes it.
+        connection = own_connection(self.connection)
+        try:
+            while not self.over.wait(self.interval):
+                if running := self.running():
+                    self._look(connection, running)
+        finally:
+            with contextlib.suppress(Exception):
+                connection.close()
+
+    def _look(self, connection: BaseDatabaseWrapper, running: Running) -> None:
+        try:
+            found = blockers(connection, self.session(), running.statement)
+        except Exception:  # the connection may be broken; the next look opens another
+            with contextlib.suppress(Exception):
+                connection.close()
+        else:
+            running.blockers = found or running.blockers
+
+
+@contextlib.contextmanager
+def watching(watch: BlockerWatch) -> Iterator[None]:
+    """Let a thread look for blockers meanwhile."""
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.over.set()
+        watch.join()

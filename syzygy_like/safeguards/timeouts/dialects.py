@@ -1,4 +1,4 @@
-"""How databases call the limits of a session."""
+"""The parameters of a session that limit its statements, by database."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from django.db.backends.base.base import BaseDatabaseWrapper
+
 from syzygy_like.safeguards.poolers import is_pooled
 
-Values = Mapping[str, Any]
+Values = Mapping[str, float]
 
 
 class Dialect(abc.ABC):
     """
-    Reads and sets the parameters of a session, past Django's cursor wrappers.
+    Reads and sets the parameters of a session, without Django's cursor wrappers.
 
     ``is_transactional`` tells whether the end of a transaction undoes what was set
     for it.
@@ -23,11 +25,11 @@ class Dialect(abc.ABC):
 
     is_transactional = False
 
-    def __init__(self, connection: Any):
+    def __init__(self, connection: BaseDatabaseWrapper):
         self.connection = connection
 
     def waits(self, seconds: float) -> float:
-        """Return how many seconds it waits for a lock if it may wait so many."""
+        """Return how many seconds a statement waits for a lock with this limit."""
         return seconds
 
     @abc.abstractmethod
@@ -40,14 +42,14 @@ class Dialect(abc.ABC):
 
     @abc.abstractmethod
     def read(self, names: Iterable[str]) -> Values:
-        """Return what parameters are at present."""
+        """Return the present values of parameters."""
 
     @abc.abstractmethod
     def session(self) -> int:
         """Return the number that the server gives the session."""
 
     def is_pooled(self) -> bool:
-        """Tell whether what is set for the session may be lost, behind a pooler."""
+        """Return whether a pooler may lose what is set for the session."""
         return False
 
     @contextlib.contextmanager
@@ -84,7 +86,7 @@ class PostgreSQL(Dialect):
             return dict(cursor.fetchall())
 
     def session(self) -> int:
-        # What the driver has been told is the pooler's number, if there is one.
+        # Not the driver's number: behind a pooler that is the pooler's.
         with self.cursor() as cursor:
             cursor.execute("SELECT pg_backend_pid()")
             return int(cursor.fetchone()[0])
@@ -109,7 +111,7 @@ class MySQL(Dialect):
         return {"lock_wait_timeout": whole, "innodb_lock_wait_timeout": whole}
 
     def statement(self, seconds: float) -> Values:
-        if self.connection.mysql_is_mariadb:
+        if getattr(self.connection, "mysql_is_mariadb", False):
             return {"max_statement_time": seconds}
         return {"max_execution_time": math.ceil(seconds * 1000)}
 
@@ -126,11 +128,11 @@ class MySQL(Dialect):
         return int(self.connection.connection.thread_id())
 
 
-# By vendor, in Django's words.
+# By Django's name for the vendor.
 DIALECTS: Mapping[str, type[Dialect]] = {"postgresql": PostgreSQL, "mysql": MySQL}
 
 
-def dialect(connection: Any) -> Dialect | None:
-    """Return how to limit the statements of a connection, None if there is no way."""
+def dialect(connection: BaseDatabaseWrapper) -> Dialect | None:
+    """Return the dialect of a connection, None if its database has no limits."""
     found = DIALECTS.get(connection.vendor)
     return found(connection) if found else None

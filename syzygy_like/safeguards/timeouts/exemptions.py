@@ -1,4 +1,4 @@
-"""Statements that may take their time."""
+"""Statements that may take longer than the limits."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ class Exemption(enum.Enum):
     BOTH = enum.auto()
 
 
-# While these wait for old transactions they block no reads and no writes, and one that
-# is cut off leaves an invalid index, or half a detachment, behind. PostgreSQL, CREATE
+# While these wait for old transactions they block no reads and no writes. If one is cut
+# off, it leaves an invalid index or an unfinished detachment behind. PostgreSQL, CREATE
 # INDEX, "Building Indexes Concurrently"; REINDEX, "Rebuilding Indexes Concurrently";
 # ALTER TABLE, "DETACH PARTITION".
-PATIENT = (
+UNLIMITED = (
     r"CREATE (UNIQUE )?INDEX CONCURRENTLY\b",
     r"DROP INDEX CONCURRENTLY\b",
     r"REINDEX (\([^)]*\) )?\w+ CONCURRENTLY\b",
     r"REINDEX \([^)]*\bCONCURRENTLY\b",
     r"ALTER TABLE [^;]* DETACH PARTITION [^;]* (CONCURRENTLY|FINALIZE)\b",
 )
-# These read a whole table, and let others read and write it meanwhile.
+# These read a whole table while others may read and write it.
 LONG = (
     r"ALTER TABLE [^;]* VALIDATE CONSTRAINT\b",
     r"REFRESH MATERIALIZED VIEW CONCURRENTLY\b",
 )
-# Rows may be megabytes of SQL; what these statements do is said at their beginning.
+# SQL may contain megabytes of rows; its beginning says what kind of statement it is.
 LENGTH = 5000
 COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 PATTERNS = {
-    Exemption.BOTH: re.compile("|".join(PATIENT), re.IGNORECASE),
+    Exemption.BOTH: re.compile("|".join(UNLIMITED), re.IGNORECASE),
     Exemption.STATEMENT: re.compile("|".join(LONG), re.IGNORECASE),
 }
 
@@ -46,7 +46,7 @@ _exempt = contextvars.ContextVar("exempt", default=False)
 
 @contextlib.contextmanager
 def exempt() -> Iterator[None]:
-    """Let statements take as long as they need, though they may not wait for locks."""
+    """Let statements take as long as they need, but not wait longer for locks."""
     token = _exempt.set(True)
     try:
         yield
@@ -55,7 +55,7 @@ def exempt() -> Iterator[None]:
 
 
 def exemption(sql: str) -> Exemption:
-    """Return from which limits a statement is exempt."""
+    """Return the limits that a statement is exempt from."""
     text = " ".join(COMMENT.sub(" ", sql[:LENGTH]).split())
     for found, pattern in PATTERNS.items():
         if pattern.match(text):

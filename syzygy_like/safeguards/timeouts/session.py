@@ -6,39 +6,39 @@ import contextlib
 import re
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from django.db import Error
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from syzygy_like.safeguards.limits import Limits
-from syzygy_like.safeguards.timeouts.blockers import shortened
+from syzygy_like.safeguards.timeouts.blockers import Running, shortened
 from syzygy_like.safeguards.timeouts.dialects import Dialect, Values
-from syzygy_like.safeguards.timeouts.events import Unlimited
+from syzygy_like.safeguards.timeouts.errors import Unlimited, failure
 from syzygy_like.safeguards.timeouts.exemptions import Exemption, exemption
-from syzygy_like.safeguards.timeouts.failures import failure
-from syzygy_like.safeguards.timeouts.watcher import Running
 
 OFF = 0
-# psycopg's TransactionStatus.IDLE: no transaction has begun, though one may be meant.
+# psycopg's TransactionStatus.IDLE: no transaction has begun yet.
 IDLE = 0
-# What Django itself executes in no transaction, for its table of migrations, is so too.
+# Django itself executes these in no transaction, for its table of migrations.
 HARMLESS = re.compile(r"\s*(SELECT|INSERT|DELETE|SET|SHOW)\b", re.IGNORECASE)
 
 
 class SessionTimeouts:
     """
-    Limits that hold for the statements of a connection, whoever executes them.
+    Limits that hold for all statements of a connection.
 
-    They are parameters of its session, so that they hold for the driver's own cursors
-    as well, and outlive each transaction; a session that is opened meanwhile gets them
-    when it begins. Behind a pooler that keeps no session they are set in each
-    transaction anew, by its first statement and so before any savepoint.
+    They are parameters of its session: so they hold for the driver's own cursors, too,
+    and outlive each transaction. A session that is opened meanwhile gets them when it
+    begins. Behind a pooler that keeps no session, the first statement of each
+    transaction sets them again, before any savepoint.
 
     ``failed`` is the last statement that was cut off.
     """
 
-    def __init__(self, dialect: Dialect, limits: Limits, tell: Callable[[Any], None]):
+    def __init__(
+        self, dialect: Dialect, limits: Limits, tell: Callable[[object], None]
+    ):
         self.dialect = dialect
         self.connection = dialect.connection
         self.tell = tell
@@ -57,7 +57,7 @@ class SessionTimeouts:
 
     @contextlib.contextmanager
     def on(self) -> Iterator[None]:
-        """Hold meanwhile; then the session is as it was."""
+        """Have the limits hold meanwhile, and restore the session afterwards."""
         self.connection.ensure_connection()
         if not self.connection.in_atomic_block:
             self.is_pooled = self.dialect.is_pooled()
@@ -70,7 +70,7 @@ class SessionTimeouts:
             connection_created.disconnect(dispatch_uid=id(self))
             self._end()
 
-    def _created(self, connection: Any, **kwargs: Any) -> None:
+    def _created(self, connection: BaseDatabaseWrapper, **kwargs: object) -> None:
         if connection is self.connection:
             self._begin()
 
@@ -80,7 +80,7 @@ class SessionTimeouts:
             return
         self.session = self.dialect.session()
         before = self.dialect.read(self.values)
-        # The driver may have a pool, and give back a session that is limited already.
+        # A pool of the driver's may return a session that has the limits already.
         if before != self.values or not self.before:
             self.before = before
         self.dialect.set(self.values)
@@ -88,14 +88,19 @@ class SessionTimeouts:
     def _end(self) -> None:
         if self.connection.connection is None or self.is_pooled:
             return
-        # One that is broken, or inside of a transaction that is, forgets by itself.
+        # A session that is broken, or in a broken transaction, loses them by itself.
         with contextlib.suppress(Error):
             self.dialect.set(self.before)
 
     def __call__(
-        self, execute: Any, sql: Any, params: Any, many: bool, context: Any
-    ) -> Any:
-        """Execute a statement within the limits that are right for it."""
+        self,
+        execute: Callable[..., object],
+        sql: object,
+        params: object,
+        many: bool,
+        context: object,
+    ) -> object:
+        """Execute a statement within the limits that hold for it."""
         text = self._text(sql)
         exempted = self._exempted(text)
         with self._limiting(text, exempted), self._noting(text, bool(exempted)):
@@ -103,7 +108,7 @@ class SessionTimeouts:
 
     @contextlib.contextmanager
     def _noting(self, text: str, is_exempt: bool) -> Iterator[None]:
-        """Note what is executed meanwhile, and whether it is cut off."""
+        """Note which statement runs meanwhile, and whether it is cut off."""
         may_take = None if is_exempt else self.limits.statement_timeout
         self.running = running = Running(text, time.monotonic(), may_take)
         try:
@@ -116,15 +121,15 @@ class SessionTimeouts:
         finally:
             self.running = None
 
-    def _text(self, sql: Any) -> str:
-        """Return SQL as text; psycopg's is composed of parts."""
+    def _text(self, sql: object) -> str:
+        """Return SQL as text; psycopg may compose it of parts."""
         if hasattr(sql, "as_string"):
             return str(sql.as_string(self.connection.connection))
         return str(sql)
 
     @contextlib.contextmanager
     def _limiting(self, text: str, exempted: Values) -> Iterator[None]:
-        """Have the limits hold meanwhile, but for those that do not for a statement."""
+        """Have the limits hold meanwhile, except for those that are ``exempted``."""
         in_transaction = not self.connection.get_autocommit()
         if self.is_pooled and not in_transaction:
             if not exempted and not HARMLESS.match(text):
@@ -137,7 +142,7 @@ class SessionTimeouts:
             yield
 
     def _exempted(self, text: str) -> Values:
-        """Return which of the limits do not hold for a statement."""
+        """Return the limits that do not hold for a statement."""
         of = {Exemption.BOTH: self.values, Exemption.STATEMENT: self.statement}
         return of.get(exemption(text), {})
 
@@ -154,7 +159,7 @@ class SessionTimeouts:
         try:
             yield
         except BaseException:
-            if not local:  # or else the end of the transaction undoes it
+            if not local:  # otherwise the end of the transaction undoes it
                 with contextlib.suppress(Error):
                     self.dialect.set(values)
             raise
