@@ -4,37 +4,36 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from django.db.migrations import Migration
 
 from syzygy_like.compatibility import errors, incompatibilities
-from syzygy_like.executor.conflicts import Fault, InvalidEntryError
 from syzygy_like.executor.digests import is_same
+from syzygy_like.executor.errors import Fault, InvalidEntryError
 from syzygy_like.executor.ledger import Ledger
 from syzygy_like.executor.record import Entry, Record, Release
-from syzygy_like.executor.steps import DeployStep, step
-from syzygy_like.expand_contract.simulation import DeployState, NoHalvesError, Part
-from syzygy_like.planning import backends
-from syzygy_like.planning.delays import moment
+from syzygy_like.executor.steps import DeployStep, make_step
+from syzygy_like.expand_contract.simulation import CannotSplitError, DeployState, Part
+from syzygy_like.planning.database import Basis, current_basis, is_computable
+from syzygy_like.planning.delays import parse_datetime
 from syzygy_like.planning.history import History, Key
 from syzygy_like.planning.plan import Outcome, PlannedMigration, StagedPlan
-from syzygy_like.planning.planner import plan_pre_deploy
-from syzygy_like.planning.resolver import Policy
+from syzygy_like.planning.policy import Policy
+from syzygy_like.planning.pre_deploy import plan_pre_deploy
 from syzygy_like.schema import Schema
 from syzygy_like.schema.tracking import Tracker
 
 
 class Deploy:
-    """What the record says, together with the files of this code."""
+    """A deploy by its record and by the migration files of this version."""
 
     def __init__(self, history: History, ledger: Ledger):
         self.history = history
         self.ledger = ledger
         # Django's history, kept up to date as migrations are carried out.
         self.recorded = set(history.loader.applied_migrations)
-        self._codes: dict[int, Schema] = {}
+        self._expected: dict[int, Schema] = {}
 
     @property
     def record(self) -> Record:
@@ -48,13 +47,13 @@ class Deploy:
 
     @property
     def unknown(self) -> list[Key]:
-        """What is carried out of migrations that this code has no files of."""
+        """The migrations in the record that this version has no files of."""
         nodes = self.history.loader.graph.nodes
         keys = dict.fromkeys(each.key for each in self.record.entries)
         return [key for key in keys if key not in nodes]
 
     def unknown_of(self, number: int) -> list[Key]:
-        """Return the migrations of a release that this code has no files of."""
+        """Return the migrations of a release that this version has no files of."""
         nodes = self.history.loader.graph.nodes
         migrations = self.record.releases[number - 1].migrations
         return [key for key in migrations if key not in nodes]
@@ -63,24 +62,24 @@ class Deploy:
         """Raise InvalidEntryError if an entry does not fit the files, or Django."""
         for entry in self.record.entries:
             last = self.record.entry(entry.key)
-            is_half = last is not None and last.part is Part.EXPAND
-            if entry.key in self.recorded and is_half:
+            is_expanded = last is not None and last.part is Part.EXPAND
+            if entry.key in self.recorded and is_expanded:
                 raise InvalidEntryError(entry.key, Fault.RECORDED)
             migration = self.migration(entry.key)
             if entry.is_done and not is_same(entry, migration, migration.operations):
                 raise InvalidEntryError(entry.key, Fault.CHANGED)
         for entry in self.record.entries:
             basis = self.record.releases[entry.release - 1].basis
-            if not backends.is_computable(basis):
+            if not is_computable(basis):
                 raise InvalidEntryError(entry.key, Fault.BASIS, basis)
 
     def migration(self, key: Key) -> Migration:
-        """Return a migration that there is a file of."""
+        """Return a migration that this version has a file of."""
         migration: Migration = self.history.loader.graph.nodes[key]
         return migration
 
     def ordered(self, keys: Collection[Key]) -> list[Key]:
-        """Return those that there are files of, in the order of Django's plan."""
+        """Return the migrations that have files, in the order of Django's plan."""
         return [key for key in self.history.plan if key in keys]
 
     # What is carried out.
@@ -91,43 +90,43 @@ class Deploy:
         return [key for key in self.history.applied if key not in keys]
 
     def start(self, there: Collection[Key] = ()) -> Tracker:
-        """Return the world where the deploy began."""
+        """Return the state where the deploy began, with what is ``there`` already."""
         return self.history.at([*self.start_keys(), *there])
 
-    def codes(self, serving: int, number: int) -> tuple[Schema, ...]:
-        """Return the codes of the releases from one up to another, but for that."""
-        return tuple(self._code(each) for each in range(serving, number))
+    def expected_since(self, serving: int, number: int) -> tuple[Schema, ...]:
+        """Return what the releases from one up to another, without that, expect."""
+        return tuple(self._expects(each) for each in range(serving, number))
 
-    def _code(self, number: int) -> Schema:
-        """Return what the code of a release expects; 0 is the one before the first."""
-        if number not in self._codes:
+    def _expects(self, number: int) -> Schema:
+        """Return the schema that a release expects; 0 is the version before them."""
+        if number not in self._expected:
             members = self.record.members
             keys = {key for key, release in members.items() if release <= number}
             tracker = self.history.at(self.ordered(keys.union(self.start_keys())))
-            self._codes[number] = tracker.schemas.code
-        return self._codes[number]
+            self._expected[number] = tracker.schemas.code
+        return self._expected[number]
 
-    def _turn(
+    def _join(
         self, deploy_state: DeployState, number: int, release: Release | Joining
     ) -> None:
-        """Have a crossing go on with a release, which has a number."""
-        codes = self.codes(release.serving, number)
+        """Have a deploy state go on with the release of a number."""
+        codes = self.expected_since(release.serving, number)
         deploy_state.join(codes, self.history.reader(release.basis))
 
     def replay(self) -> tuple[DeployState, list[DeployStep]]:
         """
-        Return a crossing that has come as far as the database, and how it came there.
+        Return the deploy state of the database, and the steps that led there.
 
-        Raises InvalidEntryError where another outcome is computed than was carried out.
+        Raises InvalidEntryError if the steps are computed differently than they were.
         """
         deploy_state = self.history.deploy_state(self.start())
         steps = []
         for entry in self.record.entries:
             release = self.record.releases[entry.release - 1]
-            self._turn(deploy_state, entry.release, release)
+            self._join(deploy_state, entry.release, release)
             try:
-                made = step(deploy_state, self.migration(entry.key), entry.part)
-            except NoHalvesError as error:
+                made = make_step(deploy_state, self.migration(entry.key), entry.part)
+            except CannotSplitError as error:
                 raise self._differs(entry) from error
             done = made.partial.operations[: entry.operations]
             if not (entry.is_done or is_same(entry, made.partial.migration, done)):
@@ -142,14 +141,14 @@ class Deploy:
         return InvalidEntryError(entry.key, Fault.BASIS, basis)
 
     def unfinished(self, steps: Iterable[DeployStep]) -> list[DeployStep]:
-        """Return what an earlier run has begun and not ended."""
+        """Return the steps that an earlier run has begun and not finished."""
         places = {each.place for each in self.record.entries if not each.is_done}
         return [each for each in steps if each.place in places]
 
     # What precedes the roll-out.
 
     def first_missing(self, number: int) -> Key | None:
-        """Return the first of a release that precedes its roll-out and is not done."""
+        """Return the first migration that a release still needs before its roll-out."""
         migrations = self.record.releases[number - 1].migrations
         for key in self.ordered(migrations):
             entry = self.record.entry(key)
@@ -158,31 +157,41 @@ class Deploy:
                 return key
         return None
 
+    def is_prepared(self, number: int) -> bool:
+        """Tell whether all that precedes the roll-out of a release is carried out."""
+        is_complete = self.first_missing(number) is None
+        return is_complete and not self.unknown_of(number)
+
+    def precedes_roll_out(self, step: DeployStep) -> bool:
+        """Tell whether a step that was begun precedes a roll-out."""
+        is_planned = self.record.planned(step.key) is not None
+        return step.partial.part is not Part.CONTRACT and is_planned
+
     def joining(self, pending: Iterable[Migration]) -> Joining:
         """Return the release that a pre-deploy of pending migrations is for."""
         record, last = self.record, len(self.record.releases)
         if not record.is_under_way:
-            return Joining(1, 0, backends.basis())
+            return Joining(1, 0, current_basis())
         release = record.releases[-1]
         keys = {(each.app_label, each.name) for each in pending}
         new = keys - record.members.keys()
         if not new or self.first_missing(last) is not None:
             return Joining(last, release.serving, release.basis)
-        return Joining(last + 1, record.rolled_out, backends.basis())
+        return Joining(last + 1, record.rolled_out, current_basis())
 
     def deploy_state(self, joining: Joining) -> tuple[DeployState, list[DeployStep]]:
-        """Return a crossing that goes on with a release, and how it came there."""
+        """Return the deploy state for a release, and the steps that led there."""
         deploy_state, steps = self.replay()
-        self._turn(deploy_state, joining.number, joining)
+        self._join(deploy_state, joining.number, joining)
         return deploy_state, steps
 
     def undecided(self, pending: Iterable[Migration]) -> list[Key]:
-        """Return what nothing is carried out of, of the deploy and of what is new."""
+        """Return the migrations of the deploy, and new ones, that are not begun."""
         done = {each.key for each in self.record.entries} | self.recorded
         keys = {(each.app_label, each.name) for each in pending}
         return self.ordered((keys | self.record.members.keys()) - done)
 
-    def places(
+    def plan(
         self,
         pending: Iterable[Migration],
         policy: Policy,
@@ -190,21 +199,21 @@ class Deploy:
         there: Collection[Key] = (),
     ) -> StagedPlan:
         """
-        Return the place of each migration that nothing is carried out of.
+        Return the plan for the migrations that are not begun, by a policy.
 
         Those that are ``there`` already, though not recorded, do nothing.
         """
         keys = self.undecided(pending)
         kept = self._kept(keys, joining) if self.is_under_way else None
         while True:
-            plan = self._places(keys, policy, joining, there, kept)
-            # What new code needs first was another one when it was decided.
+            plan = self._plan(keys, policy, joining, there, kept)
+            # The new version needs first what was deferred when that was decided.
             changed = {each.key for each in plan.blocked}.intersection(kept or ())
             if kept is None or not changed:
                 return plan
             kept = kept - changed
 
-    def _places(
+    def _plan(
         self,
         keys: Iterable[Key],
         policy: Policy,
@@ -227,7 +236,7 @@ class Deploy:
         )
 
     def _kept(self, keys: Iterable[Key], joining: Joining) -> set[Key]:
-        """Return what follows a roll-out that is prepared; that is decided."""
+        """Return what is certain to be deferred: the roll-out is prepared."""
         last = len(self.record.releases)
         prepared = last if self.first_missing(last) is None else joining.number - 1
         members = self.record.members
@@ -260,10 +269,10 @@ class Deploy:
         held: Collection[Key] = (),
     ) -> Iterator[DeployStep]:
         """
-        Yield what is left of some migrations, in order, by the record or another one.
+        Yield the steps that are left of some migrations, by the record or another one.
 
-        The crossing has come as far as all that has begun leads. What is ``held``, and
-        what comes after it, is left out.
+        The deploy state is the one after all steps that have begun. Migrations that are
+        ``held``, and those that depend on them, are left out.
         """
         record = self.record if record is None else record
         waiting: set[Key] = set()
@@ -277,20 +286,20 @@ class Deploy:
             if part is None:
                 continue
             number = record.members[key]
-            self._turn(deploy_state, number, record.releases[number - 1])
-            made = step(deploy_state, self.migration(key), part)
+            self._join(deploy_state, number, record.releases[number - 1])
+            made = make_step(deploy_state, self.migration(key), part)
             yield dataclasses.replace(made, release=number)
 
     def remaining_but(
         self, keys: Sequence[Key], held: Collection[Key], number: int
     ) -> tuple[list[DeployStep], set[Key]]:
         """
-        Return what is left of some migrations while others are held, and what waits.
+        Return the steps that are left while others are held, and the keys that wait.
 
-        What is built meanwhile has to suit the code of a release, too: what would not,
-        waits with what is held.
+        The database has to stay compatible with the release of a number in between: a
+        migration that would break it waits, too.
         """
-        code, waits = self._code(number), set[Key]()
+        code, waits = self._expects(number), set[Key]()
         while True:
             deploy_state, steps = self.replay()[0], list[tuple[DeployStep, bool]]()
             if not held:
@@ -306,7 +315,7 @@ class Deploy:
             waits.add(next(each.key for each, is_broken in steps if is_broken))
 
     def _left(self, key: Key, record: Record) -> Part | None:
-        """Return what is left to be begun of a migration, None if nothing is."""
+        """Return the part of a migration that is left to begin, None if none is."""
         entry = record.entry(key)
         is_ending = entry and entry.part is not Part.EXPAND and not entry.is_done
         if key in self.recorded or is_ending:
@@ -317,22 +326,23 @@ class Deploy:
 
     @property
     def changed(self) -> datetime.datetime:
-        """When something was carried out last."""
-        return max(moment(each.since) for each in self.record.entries)
+        """When the last step was carried out."""
+        return max(parse_datetime(each.since) for each in self.record.entries)
 
     def is_over(self, key: Key) -> bool:
-        """Tell whether all of a migration is carried out, recorded or not."""
+        """Tell whether a migration is wholly carried out, recorded or not."""
         entry = self.record.entry(key)
-        is_last = entry is not None and entry.part is not Part.EXPAND
-        return key in self.recorded or bool(is_last and entry and entry.is_done)
+        if entry is None or entry.part is Part.EXPAND:
+            return key in self.recorded
+        return key in self.recorded or entry.is_done
 
     @property
     def is_finished(self) -> bool:
         """
-        Whether Django's history can tell all that there is.
+        Whether Django's history alone describes the database.
 
-        What is held is as any other migration if nothing that comes after it, nor any
-        part of it, is carried out.
+        A migration that is held does not count if neither a part of it nor anything
+        after it is carried out.
         """
         entries = self.record.entries
         return all(each.is_done and each.key in self.recorded for each in entries)
@@ -349,4 +359,4 @@ class Joining:
 
     number: int
     serving: int
-    basis: Mapping[str, Any]
+    basis: Basis

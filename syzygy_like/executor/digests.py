@@ -1,4 +1,4 @@
-"""What tells a migration, or what it does, from another one, in every process."""
+"""Digests that identify a migration, or what it does, in every process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from syzygy_like.schema import Schema, Table
 
 
 class Noted(Protocol):
-    """What tells a migration from others: its file, and some of its operations."""
+    """What identifies a migration: its file, and some of its operations."""
 
     @property
     def file(self) -> str: ...
@@ -26,7 +26,7 @@ class Noted(Protocol):
 
 
 def digest(operations: Iterable[Operation]) -> str:
-    """Return what tells these operations from others."""
+    """Return a digest of operations."""
     texts = []
     for operation in operations:
         try:
@@ -39,7 +39,7 @@ def digest(operations: Iterable[Operation]) -> str:
 
 def file_digest(migration: Migration) -> str:
     """
-    Return what tells the text of a migration's file from others, "" if it has none.
+    Return a digest of the file of a migration, "" if it has none.
 
     A file may compute what it says, such as a default of now: its operations are others
     in each process, its text is the same.
@@ -62,7 +62,7 @@ def is_same(
 
 
 def effect(before: Schema, after: Schema) -> str:
-    """Return what tells a change of a schema from others, "" if nothing changes."""
+    """Return a digest of a change of a schema, "" if nothing changes."""
     lines = [
         line
         for name in sorted(before.differing(after))

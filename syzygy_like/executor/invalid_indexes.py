@@ -1,9 +1,9 @@
 """
 Indexes that a concurrent build has left behind.
 
-PostgreSQL leaves an index that is there but not valid where such a build is cut off
-("Building Indexes Concurrently"). So is an index while it is being built, maybe by the
-server process of a client that is gone.
+PostgreSQL leaves an invalid index where such a build is cut off ("Building Indexes
+Concurrently"). An index is also invalid while it is being built, maybe by the server
+process of a client that is gone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,11 @@ import dataclasses
 import re
 import time
 from collections.abc import Callable
-from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
+
+from syzygy_like.executor.rerun import Execute, ExecuteContext
 
 BUILD = re.compile(r"\s*create\s+(unique\s+)?index\s+concurrently\b", re.IGNORECASE)
 NAME = re.compile(r'"((?:[^"]|"")+)"|([^\W\d][\w$]*)')
@@ -27,7 +31,7 @@ INVALID = """
     WHERE NOT pg_index.indisvalid AND index.relkind = 'i'
         AND index.relname = ANY(%s) AND namespace.nspname <> 'pg_toast'
 """
-# Whoever builds or drops an index concurrently holds this lock on the table.
+# A backend that builds or drops an index concurrently holds this lock on the table.
 BUILDERS = """
     SELECT pid FROM pg_locks
     WHERE relation = %s AND mode = 'ShareUpdateExclusiveLock' AND granted
@@ -46,28 +50,33 @@ class IndexBeingBuilt:
 
 @dataclasses.dataclass(frozen=True)
 class IndexRebuilt:
-    """An index that a dead build has left is dropped, and built anew."""
+    """An invalid index is dropped, and built again."""
 
     name: str
 
 
-class Clearing:
-    """Executes statements; before an index is built, what is left of one is dropped."""
+class InvalidIndexes:
+    """Executes statements; before one builds an index, drops an invalid one."""
 
-    def __init__(self, tell: Callable[[Any], None]):
+    def __init__(self, tell: Callable[[object], None]):
         self.tell = tell
 
     def __call__(
-        self, execute: Any, sql: Any, params: Any, many: bool, context: Any
-    ) -> Any:
+        self,
+        execute: Execute,
+        sql: str,
+        params: object,
+        many: bool,
+        context: ExecuteContext,
+    ) -> object:
         connection = context["connection"]
         is_build = isinstance(sql, str) and BUILD.match(sql)
         if is_build and connection.vendor == "postgresql":
-            self.clear(connection, names_in(sql))
+            self.drop(connection, names_in(sql))
         return execute(sql, params, many, context)
 
-    def clear(self, connection: Any, names: list[str]) -> None:
-        """Drop the indexes of these names that are not valid, nor being built."""
+    def drop(self, connection: BaseDatabaseWrapper, names: list[str]) -> None:
+        """Drop the indexes of these names that are neither valid nor being built."""
         waited = set()
         with connection.cursor() as cursor:
             while left := self._invalid(cursor, names):
@@ -82,11 +91,19 @@ class Clearing:
                     self.tell(IndexBeingBuilt(name, builder[0]))
                 time.sleep(PAUSE)
 
-    def _invalid(self, cursor: Any, names: list[str]) -> list[Any]:
+    def _invalid(
+        self, cursor: CursorWrapper, names: list[str]
+    ) -> list[tuple[int, str, str, int]]:
         cursor.execute(INVALID, [names])
         return list(cursor.fetchall())
 
-    def _drop(self, connection: Any, cursor: Any, schema: str, name: str) -> None:
+    def _drop(
+        self,
+        connection: BaseDatabaseWrapper,
+        cursor: CursorWrapper,
+        schema: str,
+        name: str,
+    ) -> None:
         self.tell(IndexRebuilt(name))
         quote = connection.ops.quote_name
         path = f"{quote(schema)}.{quote(name)}"

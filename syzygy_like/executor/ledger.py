@@ -1,4 +1,4 @@
-"""The table of the deploy record, which is changed by compare and swap."""
+"""The table of the deploy record, which is updated by compare and swap."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextvars
 import functools
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import Protocol, cast
 
 from django.db import (
     DatabaseError,
@@ -17,27 +17,32 @@ from django.db import (
     models,
     transaction,
 )
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.timezone import now
 
+from syzygy_like.executor.errors import ConcurrentRunError
 from syzygy_like.executor.record import InvalidRecordError, Record, dumps, loads
 from syzygy_like.executor.tables import LEDGER, Table, meta
-from syzygy_like.planning import backends
+from syzygy_like.planning.database import is_basis
 
 # There is one row.
 ROW = 1
 
 
-class ConcurrentRunError(Exception):
-    """Another run has changed the record since this one has read it."""
+class Row(Protocol):
+    """The row of the table, as far as it is read."""
+
+    version: str
+    record: str
 
 
 @functools.cache
-def row_class() -> Any:
+def row_class() -> type[models.Model]:
     """Return the model of the table."""
 
     class Row(models.Model):
         id = models.BigAutoField(primary_key=True)
-        # Another one with each change, so that no two states are taken for one.
+        # A new one with each change, so that no two states are taken for one.
         version = models.CharField(max_length=32)
         record = models.TextField()
         since = models.DateTimeField(default=now)
@@ -53,8 +58,8 @@ def row_class() -> Any:
 _at_work: contextvars.ContextVar[dict[str, Ledger]] = contextvars.ContextVar("at_work")
 
 
-def ledger_of(connection: Any) -> Ledger:
-    """Return what keeps the record of a database, for the run that is at work there."""
+def ledger_of(connection: BaseDatabaseWrapper) -> Ledger:
+    """Return the ledger of a database, the one of a run at work there if any is."""
     return _at_work.get({}).get(connection.alias) or Ledger(connection)
 
 
@@ -67,7 +72,7 @@ class Ledger:
     last saw it. Raises InvalidRecordError where the table cannot be read.
     """
 
-    def __init__(self, connection: Any):
+    def __init__(self, connection: BaseDatabaseWrapper):
         self.connection = connection
         self.table = Table(connection, row_class())
         self._version = ""
@@ -87,10 +92,10 @@ class Ledger:
             self._version = row.version if row else ""
         return self._record
 
-    def _row(self) -> Any:
+    def _row(self) -> Row | None:
         """Return the row, None if there is none. Raises InvalidRecordError."""
         try:
-            return self.table.rows.filter(pk=ROW).first()
+            return cast("Row | None", self.table.rows.filter(pk=ROW).first())
         except DatabaseError as error:
             table = Table(self.connection, row_class())
             if not table.is_there:  # another run has just dropped it
@@ -101,8 +106,8 @@ class Ledger:
             raise InvalidRecordError("it has other columns") from error
 
     def open(self) -> None:
-        """Make the table if there is none; this cannot be done in a transaction."""
-        self.table.make()
+        """Create the table if there is none; this cannot be done in a transaction."""
+        self.table.create()
 
     def write(self, record: Record) -> None:
         """Put a record in place of the known one. Raises ConcurrentRunError."""
@@ -136,7 +141,7 @@ class Ledger:
     def _insert(self, record: Record, version: str) -> None:
         if not version:
             return
-        row = self.table.model(id=ROW, version=version, record=dumps(record))
+        row = row_class()(id=ROW, version=version, record=dumps(record))
         try:
             with transaction.atomic(using=self.connection.alias):
                 row.save(using=self.connection.alias, force_insert=True)
@@ -148,12 +153,12 @@ class Ledger:
             raise ConcurrentRunError
 
     def state(self) -> tuple[str, Record]:
-        """Return what this run knows, to ``restore`` it when a transaction is lost."""
+        """Return what this run knows, to ``restore`` it if a transaction is lost."""
         record = self.record
         return self._version, record
 
     def restore(self, state: tuple[str, Record]) -> None:
-        """Know again what was known before."""
+        """Go back to what was known before."""
         self._version, self._record = state
 
     @property
@@ -166,12 +171,12 @@ class Ledger:
         return (row.version if row else "") != self._version
 
     def forget(self) -> None:
-        """Read the record anew when it is next asked for."""
+        """Read the record again when it is next asked for."""
         self._record = None
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
-        """Let runs that a migration of this one begins know what it knows."""
+        """Give this ledger to runs that a migration of this run starts."""
         token = _at_work.set({**_at_work.get({}), self.connection.alias: self})
         try:
             yield
@@ -182,7 +187,7 @@ class Ledger:
         """Drop the table if there is nothing in it."""
         if not self.is_there or not self.record.is_empty:
             return
-        # Another run may be faster, or at work: an empty table does no harm.
+        # Another run may be faster, or use it: an empty table does no harm.
         with contextlib.suppress(DatabaseError):
             self.table.drop_if_empty()
 
@@ -190,6 +195,6 @@ class Ledger:
 def _read(text: str) -> Record:
     """Return the record of a text. Raises InvalidRecordError if it has none."""
     record = loads(text)
-    if not all(backends.is_basis(each.basis) for each in record.releases):
+    if not all(is_basis(each.basis) for each in record.releases):
         raise InvalidRecordError("the basis of a release lacks something")
     return record

@@ -1,21 +1,30 @@
-"""Looking whether there is anything to do, before anything is taken care of."""
+"""A run that only looks whether there is anything to do."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from django.db.migrations.executor import MigrationExecutor
 
+if TYPE_CHECKING:
+    from django.db.migrations import Migration
+
 
 class SomethingToDo(Exception):  # noqa: N818 - it is none
-    """There is a plan, and nothing was done about it yet."""
+    """There is a plan, and nothing of it is carried out yet."""
 
 
 def looking(base: type[MigrationExecutor]) -> type[MigrationExecutor]:
-    """Return a variety of an executor class that carries out only an empty plan."""
+    """Return a kind of an executor class that carries out only an empty plan."""
 
     class Looking(base):  # type: ignore[misc, valid-type]
-        def migration_plan(self, targets: Any, clean_start: bool = False) -> Any:
+        def migration_plan(
+            self,
+            targets: Sequence[tuple[str, str | None]],
+            clean_start: bool = False,
+        ) -> list[tuple[Migration, bool]]:
+            plan: list[tuple[Migration, bool]]
             plan = super().migration_plan(targets, clean_start)
             if plan and not clean_start:
                 raise SomethingToDo

@@ -1,20 +1,27 @@
-"""One operation of a migration that is carried out, or back, on its own."""
+"""One operation of a migration that is applied, or unapplied, on its own."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from django.db import transaction
-from django.db.migrations.operations.base import OperationCategory
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations.base import Operation, OperationCategory
 from django.db.migrations.state import ProjectState
 
-from syzygy_like.executor.hooks import RunHooks
-from syzygy_like.executor.invalid_indexes import Clearing
-from syzygy_like.executor.rerun import forgiving, restore, tolerate
+from syzygy_like.executor.context import RunHooks
+from syzygy_like.executor.invalid_indexes import InvalidIndexes
+from syzygy_like.executor.rerun import (
+    Execute,
+    ExecuteContext,
+    pass_over_done,
+    restore_foreign_keys,
+    tolerate_missing_together,
+)
 from syzygy_like.expand_contract.simulation import PartialMigration
-from syzygy_like.expand_contract.simulation.partial import Historical
+from syzygy_like.expand_contract.simulation.partial import HistoricalOperation
 
 # What leaves a database as it was.
 READS = ("SELECT", "SET", "SHOW", "PRAGMA", "EXPLAIN", "SAVEPOINT", "RELEASE")
@@ -24,29 +31,33 @@ SCHEMA = {
     OperationCategory.REMOVAL,
 }
 
-Note = Callable[[], None]
-Move = Callable[[ProjectState, Any], ProjectState]
+Move = Callable[[ProjectState, BaseDatabaseSchemaEditor], ProjectState]
 
 
 class OperationRunner:
-    """
-    An operation, which is the only one of a portion.
+    """Runs an operation, the only one of a ``single`` migration, and notes it."""
 
-    A step that is ``repeated`` may find that it is done, in part or whole. ``note`` is
-    called when it is.
-    """
-
-    def __init__(self, connection: Any, hooks: RunHooks, single: PartialMigration):
+    def __init__(
+        self,
+        connection: BaseDatabaseWrapper,
+        hooks: RunHooks,
+        single: PartialMigration,
+    ):
         self.connection = connection
         self.hooks = hooks
         self.single = single
         self.statements = Statements()
 
     @property
+    def operation(self) -> Operation:
+        """The operation that it runs."""
+        return self.single.operations[0]
+
+    @property
     def is_noted_within(self) -> bool:
-        """Whether it is noted in a transaction that it is made in."""
-        # No change of a schema refuses a transaction on SQLite, nor could it be told
-        # from an error that it is made already.
+        """Whether it is noted in the transaction that carries it out."""
+        # On SQLite every change of a schema can be made in a transaction, and an error
+        # does not say that it is made already.
         is_sqlite = self.connection.vendor == "sqlite"
         return is_in_transaction(self.single) or (
             is_sqlite and changes_schema(self.single)
@@ -56,10 +67,10 @@ class OperationRunner:
         """
         Tell whether it may be undone in part, though it is noted.
 
-        Some operations know where they are. Of others it is known whether the run has
-        ``turned`` that was undoing them.
+        Some operations know their progress. Of others it is known whether an earlier
+        run that was undoing them has ``turned``.
         """
-        if hasattr(self.single.operations[0], "is_going_back"):
+        if hasattr(self.operation, "is_going_back"):
             return self._is_going_back(state) is True
         return turned and not self.is_noted_within
 
@@ -70,93 +81,76 @@ class OperationRunner:
         return self._is_going_back(state) is not None
 
     def _is_going_back(self, state: ProjectState) -> bool | None:
-        """Ask an operation whether it goes back, None if it rests; most do not know."""
-        ask = getattr(self.single.operations[0], "is_going_back", None)
+        """Ask an operation whether it is being undone; None if nothing is left."""
+        ask = getattr(self.operation, "is_going_back", None)
         if ask is None:
             return False
         with self._editor() as editor:
             found: bool | None = ask(self.single.app_label, editor, state.clone())
         return found
 
-    def forwards(self, state: ProjectState, note: Note, repeated: bool) -> ProjectState:
-        """Carry it out, from a state, and return the one after it."""
-        return self._patiently(self.single.apply, state, note, repeated, state)
+    def may_be_repeated(self) -> bool:
+        """Tell whether it may be tried again after it has failed."""
+        resumes = getattr(self.operation, "resumes", False) is True
+        knows = changes_schema(self.single) or resumes
+        return knows or self.is_noted_within or not self.statements.wrote
 
-    def backwards(self, state: ProjectState, note: Note, repeated: bool) -> None:
-        """Undo it, back to a state."""
-        there = self.single.mutate_state(state, preserve=True)
-        self._patiently(self.single.unapply, state, note, repeated, there)
-
-    def _patiently(
+    def carry_out(
         self,
         move: Move,
         state: ProjectState,
-        note: Note,
+        before: ProjectState,
+        note: Callable[[], None],
         repeated: bool,
-        before: ProjectState,
     ) -> ProjectState:
-        """Make a move; where it is tried again, a part of it may be done."""
+        """
+        Apply or unapply the operation by a ``move``, note it, return the move's state.
 
-        def attempt() -> ProjectState:
-            again = repeated or self.statements.wrote
-            return self._take(move, state, note, again, before)
-
-        name = f"{self.single.app_label}.{self.single.name}"
-        return self.hooks.retry_policy.attempt(
-            self.connection, name, attempt, self._may_be_repeated
-        )
-
-    def _take(
-        self,
-        move: Move,
-        state: ProjectState,
-        note: Note,
-        again: bool,
-        before: ProjectState,
-    ) -> ProjectState:
-        """Make a move, and note it; the schema was that of the state ``before``."""
+        ``state`` is what Django begins with, ``before`` the state of the schema: they
+        differ where it is unapplied. An operation that is ``repeated`` may be done
+        already, in part or whole.
+        """
         if self.is_noted_within:
-            return self._in_transaction(move, state, note)
-        with self._watched(again):
+            with self._noting_within(note) as editor:
+                return move(state.clone(), editor)
+        again = repeated or self.statements.wrote
+        with self._watching(again):
             with self._editor() as editor:
                 if again:
-                    tolerate(editor)
+                    tolerate_missing_together(editor)
                 after = move(state.clone(), editor)
             if again and changes_schema(self.single):
-                restore(self.connection, before, after)
+                restore_foreign_keys(self.connection, before, after)
             note()
         return after
 
-    def _in_transaction(
-        self, move: Move, state: ProjectState, note: Note
-    ) -> ProjectState:
+    @contextlib.contextmanager
+    def _noting_within(
+        self, note: Callable[[], None]
+    ) -> Iterator[BaseDatabaseSchemaEditor]:
+        """Note the operation in a transaction with what it does."""
         # SQLite's editor has to come before the transaction.
         with (
-            self._watched(again=False),
+            self._watching(again=False),
             self._editor() as editor,
             transaction.atomic(self.connection.alias),
         ):
             with without_savepoints(editor):
-                after = move(state.clone(), editor)
-            complete(editor)
+                yield editor
+            execute_deferred(editor)
             note()
-        return after
 
-    def _editor(self) -> Any:
+    def _editor(self) -> BaseDatabaseSchemaEditor:
         return self.connection.schema_editor(atomic=self.single.atomic)
 
-    def _may_be_repeated(self) -> bool:
-        resumes = getattr(self.single.operations[0], "resumes", False) is True
-        knows = changes_schema(self.single) or resumes
-        return knows or self.is_noted_within or not self.statements.wrote
-
     @contextlib.contextmanager
-    def _watched(self, again: bool) -> Iterator[None]:
+    def _watching(self, again: bool) -> Iterator[None]:
+        """Watch the statements; those that are executed again may be done already."""
         with contextlib.ExitStack() as stack:
             wrap = self.connection.execute_wrapper
-            stack.enter_context(wrap(Clearing(self.hooks.tell)))
+            stack.enter_context(wrap(InvalidIndexes(self.hooks.tell)))
             if again:
-                stack.enter_context(wrap(forgiving))
+                stack.enter_context(wrap(pass_over_done))
             stack.enter_context(wrap(self.statements))
             yield
 
@@ -167,15 +161,20 @@ class Statements:
     wrote = False
 
     def __call__(
-        self, execute: Any, sql: Any, params: Any, many: bool, context: Any
-    ) -> Any:
+        self,
+        execute: Execute,
+        sql: str,
+        params: object,
+        many: bool,
+        context: ExecuteContext,
+    ) -> object:
         found = execute(sql, params, many, context)
         self.wrote = self.wrote or not str(sql).lstrip().upper().startswith(READS)
         return found
 
 
 @contextlib.contextmanager
-def without_savepoints(editor: Any) -> Iterator[None]:
+def without_savepoints(editor: BaseDatabaseSchemaEditor) -> Iterator[None]:
     """
     Tell operations that they are in a transaction already.
 
@@ -188,7 +187,7 @@ def without_savepoints(editor: Any) -> Iterator[None]:
         editor.atomic_migration = False
 
 
-def complete(editor: Any) -> None:
+def execute_deferred(editor: BaseDatabaseSchemaEditor) -> None:
     """Execute what a schema editor has put off until its end."""
     while editor.deferred_sql:
         editor.execute(editor.deferred_sql.pop(0))
@@ -201,8 +200,11 @@ def changes_schema(single: PartialMigration) -> bool:
 
 def is_in_transaction(single: PartialMigration) -> bool:
     """Tell whether an operation on rows makes a transaction."""
-    operation: Any = single.operations[0]
+    operation = single.operations[0]
     category = getattr(operation, "category", None)
-    on_rows = isinstance(operation, Historical) or category is OperationCategory.PYTHON
-    wanted = operation.atomic or (single.atomic and operation.atomic is not False)
-    return on_rows and bool(wanted)
+    on_rows = (
+        isinstance(operation, HistoricalOperation)
+        or category is OperationCategory.PYTHON
+    )
+    own: bool | None = operation.atomic
+    return on_rows and bool(own or (single.atomic and own is not False))

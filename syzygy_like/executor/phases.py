@@ -1,11 +1,11 @@
-"""Legs of a deploy that are carried out on a database, one after the other."""
+"""The phases of a deploy: its steps, carried out on a database one after the other."""
 
 from __future__ import annotations
 
 import abc
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from django.db import Error, transaction
 from django.db.migrations.executor import MigrationExecutor
@@ -13,10 +13,10 @@ from django.utils.timezone import now
 
 from syzygy_like.executor.deploy import Deploy, Joining
 from syzygy_like.executor.digests import digest, file_digest
-from syzygy_like.executor.ledger import ConcurrentRunError
+from syzygy_like.executor.errors import ConcurrentRunError
+from syzygy_like.executor.journal import record_applied, record_unapplied
 from syzygy_like.executor.record import Entry, Record
-from syzygy_like.executor.recording import Recording
-from syzygy_like.executor.resumable import Claim, MigrationRunner, Note
+from syzygy_like.executor.resumable import MigrationRunner, Progress
 from syzygy_like.executor.steps import DeployStep
 from syzygy_like.expand_contract.simulation import Part, PartialMigration
 from syzygy_like.planning.history import Key
@@ -25,26 +25,37 @@ from syzygy_like.planning.plan import PlannedMigration
 
 class Phase(abc.ABC):
     """
-    Carries out legs of a deploy.
+    The steps that an executor carries out before or after a roll-out, or to abort.
 
-    Each is noted in the record and, where it belongs there, in Django's history, in
-    the transaction that carries it out if there is one. Raises ConcurrentRunError as
-    soon as another run has changed the record.
+    ``number`` is that of the newest release that they are for. Each step is noted in
+    the record and, if it finishes a migration, in Django's history, in the transaction
+    that carries it out if there is one.
     """
 
     backwards = False
 
     def __init__(
-        self, executor: MigrationExecutor, deploy: Deploy, steps: Sequence[DeployStep]
+        self,
+        executor: MigrationExecutor,
+        deploy: Deploy,
+        steps: Sequence[DeployStep],
+        number: int = 0,
     ):
         self.executor = executor
         self.deploy = deploy
         self.ledger = deploy.ledger
         self.steps = steps
-        self.recording = Recording(executor)
+        self.number = number
 
-    def carry_out(self, step: DeployStep, carrier: MigrationRunner) -> None:
-        """Carry out a leg, or what an earlier run has left of it."""
+    @contextlib.contextmanager
+    def carrying_out(
+        self, step: DeployStep, runner: MigrationRunner
+    ) -> Iterator[Progress]:
+        """
+        Yield how far a step is, while a runner carries out what is left of it.
+
+        Raises ConcurrentRunError as soon as another run has changed the record.
+        """
         self.ledger.open()
         entry = self._entry(step)
         state, recorded = self.ledger.state(), set(self.deploy.recorded)
@@ -60,65 +71,50 @@ class Phase(abc.ABC):
             self.ledger.write(self.claimed(step))
 
         try:
-            self._move(step, entry, carrier, claim, note)
+            if entry is None:
+                yield Progress(None, claim, note)
+            else:
+                yield Progress(entry.operations, claim, note, turned=entry.undoing)
         except Exception as error:
-            if carrier.is_in_one(step.partial):
+            if runner.is_in_one(step.partial):
                 self.ledger.restore(state)
             elif self.ledger.is_outdated:
-                # Another run has gone on with this leg: its statements were faster.
+                # Another run has gone on with this step: its statements were faster.
                 raise ConcurrentRunError from error
-            elif entry is None and not carrier.wrote:
+            elif entry is None and not runner.wrote:
                 self._take_back(state[1])
             raise
 
-    def _move(
-        self,
-        step: DeployStep,
-        entry: Entry | None,
-        carrier: MigrationRunner,
-        claim: Claim,
-        note: Note,
-    ) -> None:
-        done = None if entry is None else entry.operations
-        state = step.before.clone()
-        if self.backwards:
-            carrier.backwards(step.partial, state, done, claim, note)
-            return
-        turned = entry is not None and entry.undoing
-        carrier.forwards(step.partial, state, done, claim, note, turned)
-
     def _entry(self, step: DeployStep) -> Entry | None:
-        found = (
-            each for each in self.ledger.record.entries if each.place == step.place
-        )
-        return next(found, None)
+        entries = self.ledger.record.entries
+        return next((each for each in entries if each.place == step.place), None)
 
-    def begun(self, step: DeployStep, carrier: MigrationRunner) -> PartialMigration:
-        """Return what of a leg may be carried out by now."""
+    def begun(self, step: DeployStep, runner: MigrationRunner) -> PartialMigration:
+        """Return what may be carried out of a step by now."""
         entry = self._entry(step)
         if entry is None or entry.operations is None:
             return step.partial
-        return carrier.begun(step.partial, entry.operations)
+        return runner.begun(step.partial, entry.operations)
 
     def _take_back(self, record: Record) -> None:
-        """Let a leg bind nobody of which nothing was carried out."""
-        # What went wrong before is what is to be told.
+        """Remove the entry of a step of which nothing was carried out."""
+        # The error that is being handled is the one to report.
         with contextlib.suppress(Error, ConcurrentRunError):
             self.ledger.write(record)
 
     def prepared(self) -> Record:
-        """Return the record with what is to be known before anything is done."""
+        """Return the record with what has to be in it before anything is done."""
         return self.ledger.record
 
     def claimed(self, step: DeployStep) -> Record:
-        """Return the record with a leg that is begun."""
+        """Return the record with a step that is begun."""
         record, entry = self.prepared(), self._entry(step)
         if entry is None and step.partial.part is not Part.NOTHING:
             return record.put(self._noted(step, 0))
         return record
 
     def _noted(self, step: DeployStep, number: int) -> Entry:
-        """Return an entry with how many operations of a leg are carried out."""
+        """Return an entry with how many operations of a step are carried out."""
         operations, migration = step.partial.operations, step.partial.migration
         entry = Entry(
             *step.place,
@@ -140,31 +136,36 @@ class Phase(abc.ABC):
 
     @abc.abstractmethod
     def note(self, step: DeployStep, number: int) -> None:
-        """Note how many operations of a leg are carried out."""
+        """Note how many operations of a step are carried out."""
 
     def record(self, key: Key) -> None:
         """Put a migration into Django's history, if all that it depends on is there."""
         nodes = self.executor.loader.graph.node_map
         parents = {parent.key for parent in nodes[key].parents}
         if key not in self.deploy.recorded and parents <= self.deploy.recorded:
-            self.recording.applied(key)
+            record_applied(self.executor, key)
             self.deploy.recorded.add(key)
 
-    def strike(self, key: Key) -> None:
-        """Take a migration out of Django's history."""
+    def remove(self, key: Key) -> None:
+        """Remove a migration from Django's history."""
         if key in self.deploy.recorded:
-            self.recording.unapplied(key)
+            record_unapplied(self.executor, key)
             self.deploy.recorded.discard(key)
 
     def finish(self) -> None:
-        """Do what is to be done when all legs are carried out."""
+        """Do what is to be done when all steps are carried out."""
         record = self.prepared()
         if record != self.ledger.record and record.is_under_way:
             self.ledger.write(record)
 
 
 class ExpandPhase(Phase):
-    """Carries out what precedes the roll-out of a release, as it was decided."""
+    """
+    What precedes the roll-out of a release, as it was decided.
+
+    ``joining`` is the release that the ``planned_migrations`` are for; it is None where
+    only what an earlier run has begun is left.
+    """
 
     def __init__(
         self,
@@ -191,22 +192,12 @@ class ExpandPhase(Phase):
 
 
 class ContractPhase(Phase):
-    """Carries out what follows the roll-out of the releases up to a number."""
-
-    def __init__(
-        self,
-        executor: MigrationExecutor,
-        deploy: Deploy,
-        steps: Sequence[DeployStep],
-        rolled_out: int = 0,
-    ):
-        super().__init__(executor, deploy, steps)
-        self.rolled_out = rolled_out
+    """What follows the roll-out of the releases up to a number."""
 
     def prepared(self) -> Record:
         record = self.ledger.record
-        # Who has carried out nothing has not proved that older code is gone.
-        newest = max(record.rolled_out, self.rolled_out if self.steps else 0)
+        # A run that has nothing to carry out does not prove that older code is gone.
+        newest = max(record.rolled_out, self.number if self.steps else 0)
         return dataclasses.replace(record, rolled_out=newest)
 
     def note(self, step: DeployStep, number: int) -> None:
@@ -226,19 +217,9 @@ class ContractPhase(Phase):
 
 
 class AbortPhase(Phase):
-    """Takes back what preceded the roll-out of a release that is given up."""
+    """Undoes what preceded the roll-out of a release."""
 
     backwards = True
-
-    def __init__(
-        self,
-        executor: MigrationExecutor,
-        deploy: Deploy,
-        steps: Sequence[DeployStep],
-        number: int = 1,
-    ):
-        super().__init__(executor, deploy, steps)
-        self.number = number
 
     def note(self, step: DeployStep, number: int) -> None:
         entry = self._noted(step, number)
@@ -246,7 +227,7 @@ class AbortPhase(Phase):
         if number:
             self.ledger.write(record.put(entry))
             return
-        self.strike(step.key)
+        self.remove(step.key)
         self.ledger.write(record.drop(entry))
 
     def finish(self) -> None:

@@ -1,9 +1,9 @@
 """
 The deploy record: what a database has beyond Django's own history.
 
-A record is a value. It says which releases have begun a deploy, and lists what is
-carried out of each migration, in the order in which that happened. What the database
-has by now follows from the list and the files.
+A record is a value. It says which releases have begun a deploy, and lists the parts of
+migrations that are carried out, in order. The list and the migration files together say
+what the database has.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from typing import Any
 from syzygy_like.expand_contract.simulation import Part
 
 Key = tuple[str, str]
+# What json.loads returns.
+Document = Any
 
-# How the parts are called in the table.
+# The names of the parts in the table.
 WORDS = {
     Part.WHOLE: "whole",
     Part.EXPAND: "expand",
@@ -30,12 +32,11 @@ PARTS = {word: part for part, word in WORDS.items()}
 SEQUENCES = ([Part.WHOLE], [Part.EXPAND], [Part.EXPAND, Part.CONTRACT])
 
 
+@dataclasses.dataclass(eq=False)
 class InvalidRecordError(Exception):
     """The table does not hold what it should; ``reason`` says what is wrong."""
 
-    def __init__(self, reason: str):
-        super().__init__(reason)
-        self.reason = reason
+    reason: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,10 +46,9 @@ class Entry:
 
     ``release`` is the number of the release that began it. ``operations`` is how many
     operations of the part are carried out while it is under way, None when all are;
-    ``undoing`` tells whether it is on its way back, so that the last of them may be
-    undone in part.
-    ``file`` and ``digest`` tell the migration from others, ``effect`` what the part
-    does to the schema from anything else. ``since`` is a moment in ISO 8601.
+    ``undoing`` tells whether it is being undone, so that the last of them may be undone
+    in part. ``file`` and ``digest`` identify the migration, ``effect`` what the part
+    does to the schema. ``since`` is a time in ISO 8601.
     """
 
     key: Key
@@ -68,14 +68,14 @@ class Entry:
 
     @property
     def place(self) -> tuple[Key, Part]:
-        """What tells it from other entries of a record."""
+        """What identifies it in a record."""
         return self.key, self.part
 
 
 @dataclasses.dataclass(frozen=True)
 class Begun:
     """
-    A migration of no deploy that was begun and not ended.
+    A migration outside of a deploy that was begun and not finished.
 
     ``operations`` is how many are carried out; ``digest`` is of those, ``file`` of all.
     """
@@ -90,17 +90,17 @@ class Begun:
 @dataclasses.dataclass(frozen=True)
 class Release:
     """
-    A version of the code whose ``--pre-deploy`` has begun.
+    A version whose ``--pre-deploy`` has begun.
 
     ``migrations`` are those that it brought, with how much of each precedes the
-    roll-out. ``serving`` is the number of the oldest release that may have been serving
-    at that time, 0 for the code before the first one. ``basis`` is what the computation
-    of the parts depended on.
+    roll-out. ``serving`` is the number of the oldest release that may have been live at
+    that time, 0 for the version before the first. ``basis`` is what the parts were
+    computed with.
     """
 
     migrations: Mapping[Key, Part | None]
     serving: int = 0
-    basis: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    basis: Mapping[str, Document] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,8 +108,8 @@ class Record:
     """
     The deploy under way on a database, and what was begun outside of deploys.
 
-    ``rolled_out`` is the number of the newest release that is known to be rolled out,
-    for something was carried out that follows its roll-out.
+    ``rolled_out`` is the number of the newest release that is known to be rolled out:
+    a step that follows its roll-out was carried out.
     """
 
     releases: tuple[Release, ...] = ()
@@ -119,12 +119,12 @@ class Record:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether anything of a deploy is carried out: nothing else binds anybody."""
+        """Whether anything of a deploy is carried out; only that has consequences."""
         return bool(self.entries)
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to remember."""
+        """Whether there is nothing to record."""
         return not (self.entries or self.begun)
 
     @property
@@ -137,7 +137,7 @@ class Record:
         }
 
     def planned(self, key: Key) -> Part | None:
-        """Return how much of a member is to precede the roll-out of its release."""
+        """Return the part of a member that precedes the roll-out of its release."""
         return self.releases[self.members[key] - 1].migrations[key]
 
     def entry(self, key: Key) -> Entry | None:
@@ -161,12 +161,12 @@ class Record:
         return dataclasses.replace(self, entries=tuple(entries))
 
     def begin(self, begun: Begun) -> Record:
-        """Return a record with a migration of no deploy that is under way."""
+        """Return a record with a migration that is begun outside of a deploy."""
         rest = self.end(begun.key).begun
         return dataclasses.replace(self, begun=(*rest, begun))
 
     def end(self, key: Key) -> Record:
-        """Return a record without a migration of no deploy."""
+        """Return a record without a migration that was begun outside of a deploy."""
         begun = tuple(each for each in self.begun if each.key != key)
         return dataclasses.replace(self, begun=begun)
 
@@ -219,7 +219,7 @@ def loads(text: str) -> Record:
         raise InvalidRecordError(str(error)) from error
 
 
-def _record(document: Any) -> Record:
+def _record(document: Document) -> Record:
     record = Record(
         tuple(_release(each) for each in document["releases"]),
         tuple(_entry_of(dict(each)) for each in document["done"]),
@@ -249,19 +249,19 @@ def _validate(record: Record) -> None:
             raise ValueError(f"{_name(key)} cannot have these parts: {words}")
 
 
-def _release(document: Any) -> Release:
+def _release(document: Document) -> Release:
     migrations = {
         _key(name): _part(word) for name, word in document["migrations"].items()
     }
     return Release(migrations, _number(document["serving"]), dict(document["basis"]))
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def _entry(entry: Entry) -> dict[str, Document]:
     fields = dataclasses.asdict(entry)
     return {**fields, "key": _name(entry.key), "part": WORDS[entry.part]}
 
 
-def _entry_of(fields: dict[str, Any]) -> Entry:
+def _entry_of(fields: dict[str, Document]) -> Entry:
     part = _part(fields.pop("part"))
     if part is None:
         raise ValueError("nothing of a migration cannot be done")
@@ -274,7 +274,7 @@ def _entry_of(fields: dict[str, Any]) -> Entry:
     return entry
 
 
-def _begun(fields: dict[str, Any]) -> Begun:
+def _begun(fields: dict[str, Document]) -> Begun:
     begun = Begun(**{**fields, "key": _key(fields["key"])})
     if not isinstance(begun.backwards, bool):
         raise TypeError(f"{begun.backwards!r} is neither true nor false")
@@ -283,21 +283,21 @@ def _begun(fields: dict[str, Any]) -> Begun:
     return begun
 
 
-def _number(value: Any) -> int:
+def _number(value: object) -> int:
     """Return a value. Raises TypeError if it counts nothing."""
     if type(value) is not int or value < 0:
         raise TypeError(f"{value!r} is no number of anything")
     return value
 
 
-def _texts(*values: Any) -> None:
+def _texts(*values: object) -> None:
     """Raise TypeError if a value is no text."""
     for value in values:
         if not isinstance(value, str):
             raise TypeError(f"{value!r} is no text")
 
 
-def _part(word: Any) -> Part | None:
+def _part(word: object) -> Part | None:
     if not isinstance(word, str) or word not in PARTS:
         raise ValueError(f"{word!r} is no part of a migration")
     return PARTS[word]
@@ -307,7 +307,7 @@ def _name(key: Key) -> str:
     return ".".join(key)
 
 
-def _key(name: Any) -> Key:
+def _key(name: object) -> Key:
     app_label, _, rest = str(name).partition(".")
     if not (app_label and rest):
         raise ValueError(f"{name!r} is no migration")

@@ -1,4 +1,4 @@
-"""Plans of Django's that are cut to a stage while no deploy is under way."""
+"""Plans of Django's, cut to a stage while no deploy is under way."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
-from syzygy_like.executor.itinerary import Plan, RunContext, is_backwards
-from syzygy_like.planning import policy as policies
+from syzygy_like.executor.context import Plan, RunContext
+from syzygy_like.executor.schedule import Schedule, is_backwards
 from syzygy_like.planning.delays import held_migrations, waits_since
 from syzygy_like.planning.history import History, Key
-from syzygy_like.planning.placing import Parents
-from syzygy_like.planning.plan import StagedPlan, Waypoint
-from syzygy_like.planning.planner import plan_post_deploy, plan_pre_deploy
-from syzygy_like.planning.resolver import Policy
-from syzygy_like.planning.waypoints import waypoint
+from syzygy_like.planning.plan import Parents, StagedPlan, Waypoint, find_waypoint
+from syzygy_like.planning.policy import Policy, current_policy
+from syzygy_like.planning.post_deploy import plan_post_deploy
+from syzygy_like.planning.pre_deploy import plan_pre_deploy
 from syzygy_like.schema.effects import TrackedMigration
 from syzygy_like.schema.tracking import SchemaPair
 from syzygy_like.stages import Stage
@@ -25,42 +24,41 @@ from syzygy_like.stages import Stage
 
 def cut_to_stage(
     executor: MigrationExecutor, history: History, plan: Plan, context: RunContext
-) -> StagedPlan:
+) -> Schedule:
     """
-    Return the places of migrations that go back, or that follow a roll-out.
+    Return what becomes of migrations that are unapplied, or that follow a roll-out.
 
-    What precedes one is a deploy, and planned as such.
+    What precedes a roll-out is a deploy, and scheduled as such.
     """
-    context.plan = StagedPlan()
-    if plan:
-        migrations = [migration for migration, _ in plan]
-        policy = policies.current(context.bridge)
-        if is_backwards(plan):
-            context.plan = _back(executor.loader, history, migrations, policy, context)
-        else:
-            there = already_there(executor, migrations, context)
-            context.plan = _forth(executor.loader, history, migrations, policy, there)
-    return context.plan
+    if not plan:
+        return Schedule()
+    migrations = [migration for migration, _ in plan]
+    policy = current_policy(context.bridge)
+    if is_backwards(plan):
+        return _unapplied(executor.loader, history, migrations, policy, context.stage)
+    there = already_there(executor, migrations, context)
+    return Schedule(plan=_applied(executor.loader, history, migrations, policy, there))
 
 
-def _back(
+def _unapplied(
     loader: MigrationLoader,
     history: History,
     migrations: Collection[Migration],
     policy: Policy,
-    context: RunContext,
-) -> StagedPlan:
+    stage: Stage,
+) -> Schedule:
     start = history.at(history.applied).schemas
     tracked_migrations = history.backwards(migrations)
     parents = history.edges(migrations, backwards=True)
-    if context.stage is not Stage.PRE_DEPLOY:
-        return plan_post_deploy(tracked_migrations, start, parents, policy)
-    plan = plan_pre_deploy(tracked_migrations, start, parents, policy)
-    if plan.blocked:
-        context.waypoint = _waypoint(
-            loader, history, tracked_migrations, start, parents, policy
+    if stage is not Stage.PRE_DEPLOY:
+        return Schedule(
+            plan=plan_post_deploy(tracked_migrations, start, parents, policy)
         )
-    return plan
+    plan = plan_pre_deploy(tracked_migrations, start, parents, policy)
+    if not plan.blocked:
+        return Schedule(plan=plan)
+    stop = _waypoint(loader, history, tracked_migrations, start, parents, policy)
+    return Schedule(plan=plan, waypoint=stop)
 
 
 def _waypoint(
@@ -71,17 +69,17 @@ def _waypoint(
     parents: Parents,
     policy: Policy,
 ) -> Waypoint | None:
-    """Return where to go back to first."""
+    """Return where to stop first."""
 
     def is_blocked(keys: Collection[Key]) -> bool:
-        part = [each for each in tracked_migrations if each.key in keys]
-        return bool(plan_pre_deploy(part, start, parents, policy).blocked)
+        some = [each for each in tracked_migrations if each.key in keys]
+        return bool(plan_pre_deploy(some, start, parents, policy).blocked)
 
     keys = [each.key for each in tracked_migrations]
-    return waypoint(loader.graph, history.applied, keys, is_blocked)
+    return find_waypoint(loader.graph, history.applied, keys, is_blocked)
 
 
-def _forth(
+def _applied(
     loader: MigrationLoader,
     history: History,
     migrations: Collection[Migration],
@@ -101,7 +99,7 @@ def _forth(
 
 
 def _since(loader: MigrationLoader, plan: StagedPlan) -> dict[Key, datetime.datetime]:
-    """Return since when migrations wait only for what is held and follows them."""
+    """Return since when migrations wait only for what is held and depends on them."""
     waits = [
         each.key for each in plan.deferred if each.until is None and not each.waits_for
     ]

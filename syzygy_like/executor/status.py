@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
@@ -13,20 +12,20 @@ from django.utils import timezone
 
 from syzygy_like.conf import InvalidSettingError
 from syzygy_like.executor import messages
-from syzygy_like.executor.conflicts import InvalidEntryError
 from syzygy_like.executor.deploy import Deploy
+from syzygy_like.executor.errors import InvalidEntryError
 from syzygy_like.executor.ledger import Ledger
 from syzygy_like.executor.record import Entry, InvalidRecordError, Record
 from syzygy_like.expand_contract.simulation import Part as Part
-from syzygy_like.planning import policy as policies
 from syzygy_like.planning.database import Database
-from syzygy_like.planning.delays import InvalidDelayError, moment, waits_since
+from syzygy_like.planning.delays import InvalidDelayError, parse_datetime, waits_since
 from syzygy_like.planning.history import BrokenMigrationError, History, Key
 from syzygy_like.planning.messages.plans import age
-from syzygy_like.planning.resolver import InvalidStageError, Policy, Resolution, resolve
+from syzygy_like.planning.policy import Policy, current_policy
+from syzygy_like.planning.resolver import InvalidStageError, Resolution
 from syzygy_like.stages import Stage
 
-# What is wrong with these is said by the checks; here it is enough to say less.
+# The checks say what is wrong with these; here it is enough to say less.
 UNTELLABLE = (
     BrokenMigrationError,
     InvalidDelayError,
@@ -44,16 +43,16 @@ class Status:
     Whether a migration is applied; if not, its stage and where that comes from.
 
     ``waits_since`` is when the last of its parents was applied, if they all are.
-    A stage that cannot be told, for the settings or the migrations are broken, is
-    an empty string. ``in_halves`` tells that it fits none, and will be taken in halves.
+    The stage is an empty string if the settings or the migrations are broken. A
+    migration that fits no stage and will be applied in parts is ``in_parts``.
 
-    While a deploy is under way more may be carried out than Django has recorded: which
-    ``part`` of a migration, its ``progress`` and ``since`` when. ``ahead_of`` are the
-    migrations that this one depends on and that are to follow.
+    While a deploy is under way, more may be applied than Django has recorded: a
+    ``part`` of a migration, with its ``progress`` and ``since`` when. ``ahead_of`` are
+    the migrations that this one depends on and that are not applied yet.
 
     Of one that has begun, in a deploy or outside of one, ``operations`` is how many are
-    applied. It may go ``backwards``. There may be no ``has_file`` of what another
-    version of the code has begun.
+    applied. It may be going ``backwards``. What another version has begun may have no
+    file: ``has_file`` is False then.
     """
 
     app: str
@@ -62,7 +61,7 @@ class Status:
     stage: str = ""
     source: str = ""
     waits_since: datetime.datetime | None = None
-    in_halves: bool = False
+    in_parts: bool = False
     part: str = ""
     progress: str = ""
     since: datetime.datetime | None = None
@@ -93,7 +92,7 @@ class Status:
     def _pending(self) -> list[str]:
         parts = [self.stage, self.source] if self.stage else ["stage unknown"]
         if self.stage == Stage(0).label:
-            parts = ["in halves" if self.in_halves else "fits no stage"]
+            parts = ["in parts" if self.in_parts else "fits no stage"]
         if self.waits_since is not None:
             waited = age(self.waits_since, timezone.now())
             parts.append(f"waiting since {date(self.waits_since)} ({waited})")
@@ -111,25 +110,25 @@ def statuses(loader: MigrationLoader, alias: str) -> dict[Key, Status]:
     deploy = Deploy(history, Ledger(connections[alias]))
     done = _record(deploy)
     resolutions = _resolutions(history)
-    halved = _halved(deploy, resolutions)
+    in_parts = _in_parts(deploy, resolutions)
     found = {}
     for key in history.plan:
         record = loader.applied_migrations.get(key)
         if record is not None:
             applied = getattr(record, "applied", True)
-            found[key] = Status(*key, applied=applied, **_begun(key, done))
+            found[key] = _begun(Status(*key, applied=applied), done)
             continue
         resolution = resolutions.get(key)
-        found[key] = Status(
+        status = Status(
             *key,
             stage=resolution.stage.label if resolution else "",
             source=resolution.source.value if resolution else "",
             waits_since=waits_since(loader, key),
-            in_halves=key in halved,
-            **_carried_out(loader, key, done),
+            in_parts=key in in_parts,
         )
+        found[key] = _carried_out(status, loader, done)
     for key in _without_file(loader, done):
-        found[key] = Status(*key, has_file=False, **_carried_out(loader, key, done))
+        found[key] = _carried_out(Status(*key, has_file=False), loader, done)
     return found
 
 
@@ -171,15 +170,16 @@ def _record(deploy: Deploy) -> Record:
         return Record()
 
 
-def _carried_out(loader: MigrationLoader, key: Key, record: Record) -> dict[str, Any]:
-    """Return what the record says of a migration that Django has not recorded."""
+def _carried_out(status: Status, loader: MigrationLoader, record: Record) -> Status:
+    """Return a status with what the record says; Django has not recorded it."""
+    key = (status.app, status.name)
     entry = record.entry(key)
     if entry is None:
-        return _begun(key, record)
+        return _begun(status, record)
     part, progress = _part(entry)
-    done = (
-        {Part.WHOLE} if part is Part.WHOLE else {Part.EXPAND, Part.CONTRACT, Part.WHOLE}
-    )
+    done = {Part.WHOLE}
+    if part is not Part.WHOLE:
+        done = {Part.EXPAND, Part.CONTRACT, Part.WHOLE}
     ahead = [
         ".".join(other)
         for other in _ancestors(loader, key)
@@ -187,26 +187,29 @@ def _carried_out(loader: MigrationLoader, key: Key, record: Record) -> dict[str,
         and other not in loader.applied_migrations
         and _part(record.entry(other))[0] not in done
     ]
-    return {
-        "part": part.value if part else "",
-        "progress": progress,
-        "since": moment(entry.since),
-        "ahead_of": tuple(ahead),
-        "operations": entry.operations,
-    }
+    return dataclasses.replace(
+        status,
+        part=part.value if part else "",
+        progress=progress,
+        since=parse_datetime(entry.since),
+        ahead_of=tuple(ahead),
+        operations=entry.operations,
+    )
 
 
-def _begun(key: Key, record: Record) -> dict[str, Any]:
-    """Return what the record says of a migration that is under way in no deploy."""
+def _begun(status: Status, record: Record) -> Status:
+    """Return a status with what the record says of what is under way in no deploy."""
+    key = (status.app, status.name)
     begun = next((each for each in record.begun if each.key == key), None)
     if begun is None:
-        return {}
-    return {
-        "part": Part.WHOLE.value,
-        "progress": BEGUN,
-        "operations": begun.operations,
-        "backwards": begun.backwards,
-    }
+        return status
+    return dataclasses.replace(
+        status,
+        part=Part.WHOLE.value,
+        progress=BEGUN,
+        operations=begun.operations,
+        backwards=begun.backwards,
+    )
 
 
 def _ancestors(loader: MigrationLoader, key: Key) -> list[Key]:
@@ -227,41 +230,35 @@ def _part(entry: Entry | None) -> tuple[Part | None, str]:
 def _resolutions(history: History) -> dict[Key, Resolution]:
     """Return the stages of what is not applied, as far as they can be told."""
     found: dict[Key, Resolution] = {}
-    applied = set(history.applied)
-    pending = [key for key in history.plan if key not in applied]
-    if not pending:
+    if len(history.applied) == len(history.plan):
         return found
     try:
-        policy = policies.current()
-        tracker = history.at(history.applied)
-        for key in pending:
-            schemas = tracker.schemas
-            tracked = history.read(tracker, history.loader.graph.nodes[key])
-            found[key] = resolve(tracked, schemas, policy)
+        for key, resolution in history.resolve_pending(current_policy()):
+            found[key] = resolution
     except UNTELLABLE:
         pass
     return found
 
 
-def _halved(deploy: Deploy, resolutions: Mapping[Key, Resolution]) -> set[Key]:
-    """Return what fits no stage and will be taken in halves by the next deploy."""
+def _in_parts(deploy: Deploy, resolutions: Mapping[Key, Resolution]) -> set[Key]:
+    """Return what fits no stage and will be applied in parts by the next deploy."""
     nodes = deploy.history.loader.graph.nodes
-    homeless = {key for key, each in resolutions.items() if not each.stage}
+    without_stage = {key for key, each in resolutions.items() if not each.stage}
     try:
-        policy = policies.current()
-        if not any(policy.bridges(nodes[key]) for key in homeless):
+        policy = current_policy()
+        if not any(policy.bridges(nodes[key]) for key in without_stage):
             return set()
-        return homeless & _first_halves(deploy, resolutions, policy)
+        return without_stage & _expanded(deploy, resolutions, policy)
     except UNTELLABLE:
         return set()
 
 
-def _first_halves(deploy: Deploy, pending: Iterable[Key], policy: Policy) -> set[Key]:
-    """Return what the plan of a deploy takes in halves."""
+def _expanded(deploy: Deploy, pending: Iterable[Key], policy: Policy) -> set[Key]:
+    """Return the migrations whose expand part a deploy has applied or will apply."""
     if deploy.unknown:
         return set()
     deploy.check()
     migrations = [deploy.migration(key) for key in pending]
-    plan = deploy.places(migrations, policy, deploy.joining(migrations))
+    plan = deploy.plan(migrations, policy, deploy.joining(migrations))
     begun = {each.key for each in deploy.record.entries if each.part is Part.EXPAND}
     return begun | {each.key for each in plan.ready if each.part is Part.EXPAND}

@@ -1,23 +1,24 @@
-"""Tables of this package's own, in no app: nobody migrates them."""
+"""The tables of this package, which are in no app and are not migrated."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 from collections.abc import Iterator
-from typing import Any
 
 from django.apps.registry import Apps
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, connections, models, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 # The table of the deploy record.
 LEDGER = "syzygy_like_ledger"
 
 
 class Table:
-    """A table that is made when it is first needed, and dropped in the end."""
+    """A table that is created when it is first needed, and dropped in the end."""
 
-    def __init__(self, connection: Any, model: Any):
+    def __init__(self, connection: BaseDatabaseWrapper, model: type[models.Model]):
         self.connection = connection
         self.model = model
 
@@ -35,32 +36,32 @@ class Table:
         return {each.column for each in meta.fields} <= {each.name for each in found}
 
     @property
-    def rows(self) -> Any:
-        """A queryset of all rows."""
-        return self.model.objects.using(self.connection.alias)
+    def rows(self) -> models.QuerySet[models.Model]:
+        """All rows."""
+        return self.model._default_manager.using(self.connection.alias)
 
-    def make(self, editor: Any = None) -> None:
-        """Make the table if there is none, by a schema editor if one is at work."""
+    def create(self, editor: BaseDatabaseSchemaEditor | None = None) -> None:
+        """Create the table if there is none, by a schema editor if one is open."""
         if self.is_there:
             return
         try:
-            with self._editing(editor) as at_work:
-                at_work.create_model(self.model)
+            with self._editing(editor) as opened:
+                opened.create_model(self.model)
         except DatabaseError:
-            # Another run may have been faster. What this one gets is any error: in
-            # PostgreSQL that the name of a type is taken.
+            # Another run may have been faster. This one can get any error: PostgreSQL
+            # says that the name of a type is taken.
             if not names_there(self.connection, self.model._meta.db_table):
                 raise
         self.is_there = True
 
-    def drop(self, editor: Any = None) -> None:
-        """Drop the table, by a schema editor if one is at work."""
-        with self._editing(editor) as at_work:
-            at_work.delete_model(self.model)
+    def drop(self, editor: BaseDatabaseSchemaEditor | None = None) -> None:
+        """Drop the table, by a schema editor if one is open."""
+        with self._editing(editor) as opened:
+            opened.delete_model(self.model)
         self.is_there = False
 
     def drop_if_empty(self) -> None:
-        """Drop the table if nothing is in it, and nobody can put anything there."""
+        """Drop the table if it has no rows, while no other run can insert any."""
         connection = self.connection
         name = connection.ops.quote_name(self.model._meta.db_table)
         with _locked(connection, name), connection.cursor() as cursor:
@@ -68,19 +69,21 @@ class Table:
                 cursor.execute(f"DROP TABLE {name}")
                 self.is_there = False
 
-    def _editing(self, editor: Any) -> contextlib.AbstractContextManager[Any]:
+    def _editing(
+        self, editor: BaseDatabaseSchemaEditor | None
+    ) -> contextlib.AbstractContextManager[BaseDatabaseSchemaEditor]:
         if editor is not None:
             return contextlib.nullcontext(editor)
-        return self.connection.schema_editor()  # type: ignore[no-any-return]
+        return self.connection.schema_editor()
 
 
 @contextlib.contextmanager
-def _locked(connection: Any, name: str) -> Iterator[None]:
+def _locked(connection: BaseDatabaseWrapper, name: str) -> Iterator[None]:
     """
-    Keep others from a table, whose name is quoted, while it is looked at and dropped.
+    Lock a table, whose name is quoted, while it is examined and dropped.
 
     SQLite's transaction fails where another one has written meanwhile, PostgreSQL's
-    where another one is at the table: nobody waits for that, nor has others wait.
+    where another one uses the table. So no run waits for another one here.
     """
     if connection.vendor != "mysql":
         with transaction.atomic(using=connection.alias):
@@ -109,11 +112,11 @@ def meta(table: str, *unique: str) -> type:
 
 
 def has_ledger(alias: str) -> bool:
-    """Tell whether a database may have something beyond Django's history."""
+    """Tell whether a database has the table of the record."""
     return names_there(connections[alias], LEDGER)
 
 
-def names_there(connection: Any, *names: str) -> bool:
+def names_there(connection: BaseDatabaseWrapper, *names: str) -> bool:
     """Tell whether a database has any table of these names."""
     with connection.cursor() as cursor:
         there = connection.introspection.table_names(cursor)
