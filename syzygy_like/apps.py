@@ -12,6 +12,6 @@ class SyzygyLikeConfig(AppConfig):
     def ready(self) -> None:
         register(check_stages, "syzygy_like")
         if conf.marks_connections():
-            from syzygy_like.safeguards.rollout import mark_connections
+            from syzygy_like.safeguards.rollout.marks import mark_connections
 
             mark_connections()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import contextvars
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from django.apps import AppConfig
 from django.core.checks import CheckMessage
@@ -19,7 +18,7 @@ _suspended = contextvars.ContextVar("suspended", default=False)
 
 @contextlib.contextmanager
 def suspended() -> Iterator[None]:
-    """Leave the check out, for a command that looks at migrations by itself."""
+    """Leave out the check, for a command that looks at migrations itself."""
     token = _suspended.set(True)
     try:
         yield
@@ -28,7 +27,7 @@ def suspended() -> Iterator[None]:
 
 
 def check_stages(
-    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: object
 ) -> list[CheckMessage]:
     """Return what is wrong with the migrations of some apps, by default of all."""
     if _suspended.get():

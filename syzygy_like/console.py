@@ -1,4 +1,4 @@
-"""Where a command writes, for what it runs deep inside."""
+"""The console of the command that runs, for code that does not have the command."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import contextvars
 import dataclasses
 import io
 from collections.abc import Iterator
-from typing import Any
 
-from django.core.management.base import OutputWrapper
+from django.core.management.base import BaseCommand, OutputWrapper
+from django.core.management.color import Style
 
 
 @dataclasses.dataclass(frozen=True)
 class Console:
-    """The stdout of a command (Django's OutputWrapper), its style and verbosity."""
+    """The stdout, the style and the verbosity of a command."""
 
-    stdout: Any
-    style: Any
+    stdout: OutputWrapper
+    style: Style
     verbosity: int
 
     @property
     def is_terminal(self) -> bool:
-        """Whether people watch it."""
-        return bool(self.stdout.isatty())
+        """Whether stdout is a terminal."""
+        return self.stdout.isatty()
 
 
 _current: contextvars.ContextVar[Console | None] = contextvars.ContextVar(
@@ -32,13 +32,13 @@ _current: contextvars.ContextVar[Console | None] = contextvars.ContextVar(
 
 
 def current() -> Console | None:
-    """Return the console of the command that runs, None if it is none of ours."""
+    """Return the console of the command that runs, None if it is not one of ours."""
     return _current.get()
 
 
 @contextlib.contextmanager
-def using(command: Any, verbosity: int) -> Iterator[None]:
-    """Let what runs meanwhile write where a command does."""
+def using(command: BaseCommand, verbosity: int) -> Iterator[None]:
+    """Let everything that runs meanwhile write to the console of a command."""
     token = _current.set(Console(command.stdout, command.style, verbosity))
     try:
         yield
@@ -47,7 +47,7 @@ def using(command: Any, verbosity: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def silent(command: Any) -> Iterator[None]:
+def silent(command: BaseCommand) -> Iterator[None]:
     """Let a command write nothing to its stdout meanwhile."""
     stdout = command.stdout
     command.stdout = OutputWrapper(io.StringIO())

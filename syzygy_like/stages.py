@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import enum
-from typing import Any
 
 
 class Stage(enum.Flag):
     """
-    The side of a roll-out on which a migration may run.
+    When a migration may run in a deploy.
 
-    ``PRE_DEPLOY`` is before the new code is rolled out, ``POST_DEPLOY`` after
-    it, ``ANY`` both. A stage with no member is false: it fits neither side.
+    ``PRE_DEPLOY`` is before the new version is rolled out, ``POST_DEPLOY`` after it,
+    ``ANY`` both. A stage with no member is false: the migration fits no stage.
     """
 
     PRE_DEPLOY = enum.auto()
@@ -26,14 +25,15 @@ class Stage(enum.Flag):
         return self
 
     @classmethod
-    def _missing_(cls, value: object) -> Any:
+    def _missing_(cls, value: object) -> Stage | None:
         """Return the stage with that label, which migration files name it by."""
         if isinstance(value, str):
             named = [stage for stage, label in _LABELS.items() if label == value]
             return named[0] if named else None
-        return super()._missing_(value)
+        found: Stage | None = super()._missing_(value)
+        return found
 
-    def deconstruct(self) -> tuple[str, list[str], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, list[str], dict[str, object]]:
         """Return how migration files write it; Django cannot on Python 3.10."""
         return "syzygy_like.Stage", [self.label], {}
 

@@ -1,48 +1,56 @@
-"""Django's autodetector, whose changes come out so that they can be rolled out."""
+"""Django's autodetector, with changes split into expand and contract migrations."""
 
 from __future__ import annotations
 
 import enum
 import functools
 from collections.abc import Collection, Iterator
-from typing import Any, Protocol
+from typing import Protocol, cast
 
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.graph import MigrationGraph
 from django.db.migrations.operations.base import Operation
+from django.db.migrations.questioner import MigrationQuestioner
 from django.db.migrations.state import ProjectState
 
 from syzygy_like.expand_contract import renames
 from syzygy_like.expand_contract.bridge import Bridge, NoBridgeError, bridge
-from syzygy_like.expand_contract.change import Changes, ModelChange, ordered, release_of
+from syzygy_like.expand_contract.change import (
+    Changes,
+    ModelChange,
+    add_suffixes,
+    change_of,
+    combine,
+    new_migration,
+    sort_by_dependencies,
+)
 from syzygy_like.expand_contract.data_functions import copy
-from syzygy_like.expand_contract.halves import detect, halves, repeated
-from syzygy_like.expand_contract.naming import combined, new_migration, suffix
+from syzygy_like.expand_contract.parts import detect, expand_and_contract, filled_alike
 from syzygy_like.expand_contract.renames import Rename
 from syzygy_like.makemigrations.questioner import ReplayingQuestioner
-from syzygy_like.schema import Presence
+from syzygy_like.schema import HasTable
 from syzygy_like.schema.database_defaults import DatabaseDefaults
 from syzygy_like.stages import Stage
 
 
 class Choice(enum.Enum):
-    """What becomes of the column or table of what was renamed."""
+    """What to do with the column or table of a renamed field or model."""
 
     COPY = enum.auto()
     RENAME = enum.auto()
 
 
-class Author(Protocol):
+class BridgeQuestioner(Protocol):
     """
-    Whoever wants the migrations.
+    Answers what Django's questioner is not asked.
 
-    ``choose`` returns what to do about a rename. ``give_up`` is told that there is
-    no bridge; it returns if the change is to be made all the same. Both may raise.
-    ``separate`` is told of two apps whose questions cannot be told apart, and raises;
-    ``warn`` is told of unique fields that get one value in all rows.
+    ``choose`` returns what to do about a rename. ``give_up`` is called if there is no
+    bridge; it returns if the change should be made in one migration anyway. Both may
+    raise. ``separate`` is called with two apps whose questions are the same, and
+    raises; ``warn`` is called with a unique field that gets one value in all rows.
     """
 
-    presence: Presence
+    has_table: HasTable
 
     @property
     def database_defaults(self) -> DatabaseDefaults: ...
@@ -57,82 +65,88 @@ class Author(Protocol):
 
 
 def bridging(
-    detector: type[MigrationAutodetector], author: Author
+    detector: type[MigrationAutodetector], bridge_questioner: BridgeQuestioner
 ) -> type[MigrationAutodetector]:
     """Return an autodetector like another one that splits what has to be split."""
     bases = (BridgingAutodetector, detector)
-    return type(detector.__name__, bases, {"stock": detector, "author": author})
+    return type(
+        detector.__name__,
+        bases,
+        {"stock": detector, "bridge_questioner": bridge_questioner},
+    )
 
 
 class BridgingAutodetector(MigrationAutodetector):
-    """Gives Django's changes, or two halves of them where both sides are needed."""
+    """Returns Django's changes, or an expand and a contract part where needed."""
 
     stock: type[MigrationAutodetector]
-    author: Author
+    bridge_questioner: BridgeQuestioner
 
     def changes(
         self,
         graph: MigrationGraph,
-        trim_to_apps: Any = None,
-        convert_apps: Any = None,
+        trim_to_apps: set[str] | None = None,
+        convert_apps: set[str] | None = None,
         migration_name: str | None = None,
     ) -> Changes:
-        """Return by app the migrations to write, as Django's method does."""
-        # Django takes options away from both.
+        """Return the migrations to write by app label, as Django's method does."""
+        # Django removes options from both.
         states = self.from_state.clone(), self.to_state.clone()
-        memory: Any = ReplayingQuestioner(self.questioner)
-        self.questioner = memory
+        replaying = ReplayingQuestioner(self.questioner)
+        self.questioner = cast(MigrationQuestioner, replaying)
         arguments = (graph, trim_to_apps, convert_apps, migration_name)
         changes: Changes = super().changes(*arguments)
         if not changes:
             return changes
-        # Apps that get their first migrations are apps like others from here on.
+        # From here on, apps that get their first migrations are like any others.
         old = _with_unmigrated(*states, convert_apps or ())
-        declared = self._choose(changes, old, memory)
-        if memory.copied:
-            memory.rewind()
-            again = self.stock(states[0].clone(), states[1].clone(), memory)
+        declared = self._choose(changes, old, replaying)
+        if replaying.copied:
+            replaying.rewind()
+            again = self.stock(states[0].clone(), states[1].clone(), self.questioner)
             changes = again.changes(*arguments)
-        model_change = release_of(
-            changes, old, self.author.database_defaults, memory.copied
+        model_change = change_of(
+            changes, old, self.bridge_questioner.database_defaults, replaying.copied
         )
         found = self._bridge(model_change)
         if found is None or not (found.mixed or declared):
             return changes
         parts = self._parts(model_change, found, changes, declared, graph)
         self.arrange_for_graph(parts, graph, migration_name)
-        suffix(parts)
+        add_suffixes(parts)
         return parts
 
     def _choose(
-        self, changes: Changes, old: ProjectState, memory: ReplayingQuestioner
+        self, changes: Changes, old: ProjectState, replaying: ReplayingQuestioner
     ) -> bool:
-        """Ask what becomes of each rename; tell whether any is to be done as it is."""
-        operations = renames.of_names(ordered(changes))
+        """Ask what to do about each rename; return whether one is done in place."""
+        operations = renames.find_operations(sort_by_dependencies(changes))
         declared = False
-        for rename in renames.physical(operations, old, self.author.presence):
-            if self.author.choose(rename) is Choice.COPY:
+        for rename in renames.find_physical(
+            operations, old, self.bridge_questioner.has_table
+        ):
+            if self.bridge_questioner.choose(rename) is Choice.COPY:
                 for other in _namesakes(rename, changes):
-                    self.author.separate(rename.app_label, other)
+                    self.bridge_questioner.separate(rename.app_label, other)
                 names = (rename.model.lower(), rename.old, rename.new)
-                memory.copied.add(names)
+                replaying.copied.add(names)
             else:
                 declared = True
         return declared
 
     def _bridge(self, model_change: ModelChange) -> Bridge | None:
-        """Return the bridge, None if the author wants to go on without one."""
+        """Return the bridge, None if the user wants to continue without one."""
         try:
             return bridge(
                 model_change.old,
                 model_change.new,
                 model_change.database_defaults,
                 model_change.one_offs,
-                self.author.presence,
+                self.bridge_questioner.has_table,
                 model_change.copies,
             )
         except NoBridgeError as error:
-            self.author.give_up(error, model_change)
+            self.bridge_questioner.give_up(error, model_change)
             return None
 
     def _parts(
@@ -143,22 +157,22 @@ class BridgingAutodetector(MigrationAutodetector):
         declared: bool,
         graph: MigrationGraph,
     ) -> Changes:
-        """Return the migrations of a release in their order, to be named."""
+        """Return the migrations of a change in their order, not yet named."""
         stock = functools.partial(detect, autodetector=self.stock, graph=graph)
-        first, last = halves(model_change, found.state, stock)
-        for key in repeated(model_change, found.state):
-            self.author.warn(".".join(key))
+        expand, contract = expand_and_contract(model_change, found.state, stock)
+        for key in filled_alike(model_change, found.state):
+            self.bridge_questioner.warn(".".join(key))
         phases = [
             _renaming(model_change.renamed, Stage.PRE_DEPLOY if declared else None),
-            _named(first, "expand", changes, last),
+            _named(expand, "expand", changes, contract),
             _copying(model_change),
-            _named(last, "contract", changes, first),
+            _named(contract, "contract", changes, expand),
         ]
-        return combined(*phases)
+        return combine(*phases)
 
 
 def _namesakes(rename: Rename, changes: Changes) -> Iterator[str]:
-    """Yield other apps with a new field of the same name: questions name no app."""
+    """Yield other apps that Django's questions, which name no app, confuse with it."""
     wanted = (rename.model.lower(), rename.new)
     for app_label, migrations in changes.items():
         for migration in migrations if app_label != rename.app_label else ():
@@ -197,12 +211,12 @@ def _copying(model_change: ModelChange) -> Changes:
         label = model_change.new.models[app_label, model].name
         made = phase.setdefault(app_label, [new_migration(app_label, "auto_1")])[0]
         made.operations.append(copy(app_label, label, source, name).operation)
-        made.half, made.suggested = "copy", f"{model}_{name}"
+        made.part, made.suggested = "copy", f"{model}_{name}"
     return phase
 
 
-def _named(phase: Changes, half: str, changes: Changes, other: Changes) -> Changes:
-    """Return the parts of one half; what has both halves says which one it is."""
+def _named(phase: Changes, part: str, changes: Changes, other: Changes) -> Changes:
+    """Return the migrations of a part; where an app has both, the name says which."""
     named = {
         app_label: [new_migration(app_label, each.name, each) for each in migrations]
         for app_label, migrations in phase.items()
@@ -215,6 +229,6 @@ def _named(phase: Changes, half: str, changes: Changes, other: Changes) -> Chang
             for operation in migration.operations
         ]
         for each in named[app_label]:
-            each.half = half
+            each.part = part
         named[app_label][0].suggested = whole.suggest_name()
     return named

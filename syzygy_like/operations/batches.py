@@ -5,50 +5,55 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from django.db.models import Model, QuerySet
+
+# What a primary key has as its value, which may be anything.
+Key = Any
+
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
     """
     The rows from one primary key to another, both included.
 
-    ``size`` is how many there were when they were counted. When they are gone through,
-    all rows up to the key ``done`` are done, and no others; None if there are none.
+    ``size`` is how many rows there were when they were counted. After the batch, all
+    rows up to the key ``done`` are done, and no others; None if no rows are.
     """
 
-    first: Any
-    last: Any
+    first: Key
+    last: Key
     size: int
-    done: Any
+    done: Key
 
 
 class Rows:
     """
     All rows of a model on a database, in the order of their primary key.
 
-    A row is counted whether or not it is to be changed, so that batches cost the same
-    all the way. No more than two keys of a batch are fetched, however many it has.
+    Rows count even if they are not to be changed, so that all batches cost the same. No
+    more than two keys of a batch are fetched, however many it has.
     """
 
-    def __init__(self, model: Any, alias: str):
+    def __init__(self, model: type[Model], alias: str):
         self.model = model
         self.alias = alias
         # Other managers may leave out rows.
         self.queryset = model._base_manager.using(alias)
 
     @property
-    def _keys(self) -> Any:
+    def _keys(self) -> QuerySet[Model, Key]:
         return self.queryset.order_by("pk").values_list("pk", flat=True)
 
     @property
-    def last(self) -> Any:
+    def last(self) -> Key:
         """The last primary key, None if there are no rows."""
         return self._keys.last()
 
-    def of(self, batch: Batch) -> Any:
-        """Return the rows of a batch, those included that were added meanwhile."""
+    def of(self, batch: Batch) -> QuerySet[Model]:
+        """Return the rows of a batch, with those that were added meanwhile."""
         return self.queryset.filter(pk__gte=batch.first, pk__lte=batch.last)
 
-    def after(self, done: Any, size: int) -> Batch | None:
+    def after(self, done: Key, size: int) -> Batch | None:
         """Return the next rows up from a key, or from the first one if it is None."""
         keys = self._keys if done is None else self._keys.filter(pk__gt=done)
         ends = _ends(keys, size)
@@ -57,7 +62,7 @@ class Rows:
         first, last, count = ends
         return Batch(first, last, count, done=last)
 
-    def before(self, done: Any, size: int) -> Batch | None:
+    def before(self, done: Key, size: int) -> Batch | None:
         """Return the next rows down from a key, which is one of them."""
         if done is None:
             return None
@@ -68,7 +73,7 @@ class Rows:
         return Batch(first, last, count, done=self._keys.filter(pk__lt=first).last())
 
 
-def _ends(keys: Any, size: int) -> tuple[Any, Any, int] | None:
+def _ends(keys: QuerySet[Model, Key], size: int) -> tuple[Key, Key, int] | None:
     """Return the first of some keys, the last one of a batch, and how many it has."""
     first = keys.first()
     full = list(keys[size - 1 : size])

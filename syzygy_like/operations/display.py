@@ -1,4 +1,4 @@
-"""How far a backfill is, for those who read what the command prints."""
+"""The progress of a backfill, on the console."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import importlib
 import threading
 import time
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any
 
-from syzygy_like import console as consoles
-from syzygy_like import durations
-from syzygy_like.operations.batches import Rows
-from syzygy_like.operations.estimates import estimate
+from django.core.management.base import OutputWrapper
+from django.db import connections
+from django.db.models import Model
 
-# What is over sooner is not worth a word; seconds.
+from syzygy_like.conf import format_duration
+from syzygy_like.console import current as current_console
+from syzygy_like.operations.batches import Rows
+
+# In seconds: what takes less time shows nothing.
 BAR_AFTER = 1.0
 LINE_EVERY = 10.0
 
@@ -23,7 +27,7 @@ Total = Callable[[], "int | None"]
 
 class Display:
     """
-    Shows nothing. As a context it ends what was begun.
+    Shows nothing. As a context manager, it ends what was shown.
 
     ``before`` is how many rows earlier runs have gone through.
     """
@@ -35,25 +39,30 @@ class Display:
     def __enter__(self) -> Display:
         return self
 
-    def __exit__(self, kind: Any, *error: Any) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.end(is_complete=kind is None)
 
     @property
     def elapsed(self) -> float:
-        """How long this run takes, in seconds."""
+        """How long this run has taken, in seconds."""
         return time.monotonic() - self.start
 
     def show(self, rows: int) -> None:
-        """Show how many rows were gone through."""
+        """Show how many rows are done."""
 
     def end(self, is_complete: bool) -> None:
-        """Leave the line to what Django prints next."""
+        """End the line, as Django prints next."""
 
 
 class Lines(Display):
-    """Writes a line from time to time, and one at the end if there were others."""
+    """Writes a line from time to time, and one at the end if it has written others."""
 
-    def __init__(self, before: int, stdout: Any, label: str, total: Total):
+    def __init__(self, before: int, stdout: OutputWrapper, label: str, total: Total):
         super().__init__(before)
         self.stdout = stdout
         self.label = label
@@ -69,7 +78,7 @@ class Lines(Display):
 
     def end(self, is_complete: bool) -> None:
         if self.written is not None and is_complete:
-            self._write(f"{self.rows:,} rows in {durations.text(self.elapsed)}")
+            self._write(f"{self.rows:,} rows in {format_duration(self.elapsed)}")
 
     def _progress(self, rows: int) -> str:
         total = self.total()
@@ -77,7 +86,7 @@ class Lines(Display):
             return f"{rows:,} rows"
         left = (total - rows) * self.elapsed / max(rows - self.before, 1)
         text = f"{rows:,} of about {total:,} rows"
-        return f"{text}, {durations.text(left)} to go"
+        return f"{text}, {format_duration(left)} to go"
 
     def _write(self, text: str) -> None:
         if self.written is None:
@@ -87,14 +96,21 @@ class Lines(Display):
 
 
 class Bar(Display):
-    """Shows a bar of tqdm's, whose class is ``kind``."""
+    """Shows a progress bar of a class of tqdm."""
 
-    def __init__(self, before: int, stdout: Any, label: str, total: Total, kind: Any):
+    def __init__(
+        self,
+        before: int,
+        stdout: OutputWrapper,
+        label: str,
+        total: Total,
+        tqdm: type[Any],
+    ):
         super().__init__(before)
         self.stdout = stdout
         self.label = label
         self.total = total
-        self.kind = kind
+        self.tqdm = tqdm
         self.bar: Any = None
 
     def show(self, rows: int) -> None:
@@ -102,7 +118,7 @@ class Bar(Display):
             self.bar.update(rows - self.bar.n)
         elif self.elapsed >= BAR_AFTER:
             self.stdout.write("")  # ends the line that Django has begun
-            self.bar = self.kind(
+            self.bar = self.tqdm(
                 desc=f"    {self.label}",
                 total=self.total(),
                 initial=rows,
@@ -118,37 +134,66 @@ class Bar(Display):
 
 
 class Raw:
-    """The stdout of a command, which is written to without ends of lines."""
+    """The stdout of a command, without the line end that it adds to each text."""
 
-    def __init__(self, stdout: Any):
+    def __init__(self, stdout: OutputWrapper):
         self.stdout = stdout
 
     def write(self, text: str) -> None:
         self.stdout.write(text, ending="")
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self.stdout, name)
 
 
-def tqdm_class() -> Any:
-    """Return tqdm, of a kind that leaves no thread behind, None if there is none."""
+def tqdm_class() -> type[Any] | None:
+    """Return a class of tqdm that leaves no thread behind, None without tqdm."""
     try:
         tqdm = importlib.import_module("tqdm").tqdm
     except ImportError:
         return None
-    kind: Any = type("tqdm", (tqdm,), {"monitor_interval": 0})
-    kind.set_lock(threading.RLock())  # its own one is shared with other processes
-    return kind
+    found: type[Any] = type("tqdm", (tqdm,), {"monitor_interval": 0})
+    found.set_lock(threading.RLock())  # its own one is shared with other processes
+    return found
 
 
 def display(rows: Rows, before: int) -> Display:
-    """Return what shows how many rows a backfill has gone through."""
-    console = consoles.current()
+    """Return what shows how many rows of a backfill are done."""
+    console = current_console()
     if console is None or console.verbosity < 1:
         return Display()
     label = rows.model._meta.label
     total = functools.cache(functools.partial(estimate, rows.model, rows.alias))
-    kind = tqdm_class() if console.is_terminal else None
-    if kind is None:
+    tqdm = tqdm_class() if console.is_terminal else None
+    if tqdm is None:
         return Lines(before, console.stdout, label, total)
-    return Bar(before, console.stdout, label, total, kind)
+    return Bar(before, console.stdout, label, total, tqdm)
+
+
+# PostgreSQL, "pg_class": -1 if the table was never vacuumed or analyzed.
+# MySQL, "The INFORMATION_SCHEMA TABLES Table": an approximation for InnoDB.
+KNOWN = {
+    "mysql": "SELECT table_rows FROM information_schema.tables"
+    " WHERE table_schema = DATABASE() AND table_name = %s",
+    "postgresql": "SELECT reltuples FROM pg_class WHERE oid = to_regclass(%s)",
+}
+
+
+def estimate(model: type[Model], alias: str) -> int | None:
+    """
+    Return about how many rows the table of a model has, None if it is not known.
+
+    It is what the database has in its statistics. SQLite has none: it counts.
+    """
+    connection = connections[alias]
+    if connection.vendor == "sqlite":
+        return int(model._base_manager.using(alias).count())
+    table = model._meta.db_table
+    if connection.vendor == "postgresql":
+        table = connection.ops.quote_name(table)
+    found = None
+    if connection.vendor in KNOWN:
+        with connection.cursor() as cursor:
+            cursor.execute(KNOWN[connection.vendor], [table])
+            found = cursor.fetchone()
+    return int(found[0]) if found and found[0] and found[0] > 0 else None

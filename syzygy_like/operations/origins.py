@@ -1,16 +1,16 @@
-"""What tells one application of a migration from another one."""
+"""What distinguishes one application of a migration from another."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import Any
 
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
-from django.db.models import Max, Q
+from django.db.models import Max, Model, Q, QuerySet
 
-# What a table keeps as long as it, and each of its columns, is the same one.
+# What stays the same as long as a table and its columns are the same ones.
 # PostgreSQL, "pg_attribute": a number is given to no other column again.
 # MySQL: to the second, and whatever alters the table makes it another one.
 # SQLite, "PRAGMA schema_version": whatever alters any table makes it another one.
@@ -27,19 +27,21 @@ class Origin:
     """
     What the migrations of an app, and the table of one of its models, are at present.
 
-    An operation is not told what migration it is of, and that one is not recorded while
-    it is carried out. What is recorded before it tells: a migration that is unapplied
-    and applied again has another record. What is undone by hand, such as a column that
-    a migration in no transaction has left, only the table tells.
+    An operation does not know its migration, which is not recorded while it is carried
+    out. The records before it tell: a migration that is unapplied and applied again has
+    another record. Only the table tells what is undone by hand, such as a column that a
+    migration without a transaction has left.
     """
 
-    def __init__(self, connection: Any, app_label: str, model: Any):
+    def __init__(
+        self, connection: BaseDatabaseWrapper, app_label: str, model: type[Model]
+    ):
         self.connection = connection
         self.app_label = app_label
         self.model = model
 
     def describe(self) -> str:
-        """Return a text to be kept."""
+        """Return it as a string that can be stored."""
         records = self._records()
         last = records.aggregate(last=Max("pk"))["last"] if records is not None else 0
         found = {
@@ -50,7 +52,7 @@ class Origin:
         return json.dumps(found)
 
     def is_described_by(self, text: str) -> bool:
-        """Tell whether it is still the one that a text was kept of."""
+        """Tell whether it is still the one that a string describes."""
         found = json.loads(text)
         same = found["history"] == self._history(found["last"])
         return same and set(found["tables"]) <= set(self._tables())
@@ -70,7 +72,7 @@ class Origin:
         ]
         return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
-    def _records(self) -> Any:
+    def _records(self) -> QuerySet[MigrationRecorder.Migration] | None:
         recorder = MigrationRecorder(self.connection)
         return recorder.migration_qs if recorder.has_table() else None
 

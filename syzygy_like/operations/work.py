@@ -1,42 +1,41 @@
-"""What a backfill does to the rows of a batch."""
+"""What a backfill does to the rows of a batch: an update, a function or SQL."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from django.db import connections
-from django.db.models import CompositePrimaryKey
+from django.db.models import CompositePrimaryKey, Model, QuerySet
 
-from syzygy_like.operations.arguments import Given
+from syzygy_like.operations.arguments import CompositeKeyError, Given
 from syzygy_like.operations.batches import Batch
-from syzygy_like.operations.errors import CompositeKeyError
 
 
 class Work(Protocol):
     """
-    Something to be done to rows, which are a queryset.
+    Something that is done to the rows of a queryset.
 
     ``check`` raises what Django raises for fields that are not there, or
     NotSupportedError for what the model does not allow; it changes nothing.
     """
 
-    def check(self, rows: Any) -> None: ...
+    def check(self, rows: QuerySet[Model]) -> None: ...
 
-    def carry_out(self, rows: Any, batch: Batch) -> None: ...
+    def carry_out(self, rows: QuerySet[Model], batch: Batch) -> None: ...
 
 
 @dataclasses.dataclass(frozen=True)
 class Update:
     """Sets fields to values or expressions, as QuerySet.update() does."""
 
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
 
-    def check(self, rows: Any) -> None:
+    def check(self, rows: QuerySet[Model]) -> None:
         rows.none().update(**self.values)
 
-    def carry_out(self, rows: Any, batch: Batch) -> None:
+    def carry_out(self, rows: QuerySet[Model], batch: Batch) -> None:
         rows.update(**self.values)
 
 
@@ -44,26 +43,26 @@ class Update:
 class Call:
     """Calls a function with the rows."""
 
-    function: Callable[[Any], Any]
+    function: Callable[[QuerySet[Model]], object]
 
-    def check(self, rows: Any) -> None:
-        """Do nothing, for a function may do anything, even with no rows."""
+    def check(self, rows: QuerySet[Model]) -> None:
+        """Check nothing: a function may do anything, even with no rows."""
 
-    def carry_out(self, rows: Any, batch: Batch) -> None:
+    def carry_out(self, rows: QuerySet[Model], batch: Batch) -> None:
         self.function(rows)
 
 
 @dataclasses.dataclass(frozen=True)
 class SQL:
-    """Executes a statement, which says by parameters what rows it is about."""
+    """Executes a statement, whose parameters say which rows it changes."""
 
     statement: str
 
-    def check(self, rows: Any) -> None:
+    def check(self, rows: QuerySet[Model]) -> None:
         if isinstance(rows.model._meta.pk, CompositePrimaryKey):
             raise CompositeKeyError(rows.model._meta.label)
 
-    def carry_out(self, rows: Any, batch: Batch) -> None:
+    def carry_out(self, rows: QuerySet[Model], batch: Batch) -> None:
         connection = connections[rows.db]
         key = rows.model._meta.pk
         ends = {"first": batch.first, "last": batch.last}
@@ -75,8 +74,8 @@ class SQL:
             cursor.execute(self.statement, parameters)
 
 
-def work(given: Given) -> Work:
-    """Return what is to be done, given as an argument of a backfill."""
+def as_work(given: Given) -> Work:
+    """Return what an argument of a backfill says is to be done."""
     if isinstance(given, Mapping):
         return Update(given)
     return SQL(given) if isinstance(given, str) else Call(given)

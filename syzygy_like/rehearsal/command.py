@@ -11,42 +11,42 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import get_commands, load_command_class
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.core.management.color import no_style
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from syzygy_like.planning.history import BrokenMigrationError, UnloadableError
-from syzygy_like.planning.messages import plans, settings
-from syzygy_like.rehearsal.formats import rendered
+from syzygy_like.planning.messages import checks, errors
+from syzygy_like.rehearsal.formats import render
 from syzygy_like.rehearsal.messages import progress, starting_point
 from syzygy_like.rehearsal.migrate_runs import LostConnectionError
 from syzygy_like.rehearsal.rehearsal import Rehearsal
-from syzygy_like.rehearsal.report import Report
-from syzygy_like.rehearsal.starting_point import (
+from syzygy_like.rehearsal.report import FORMATS, Report
+from syzygy_like.rehearsal.starting_point.applying import StartFailedError
+from syzygy_like.rehearsal.starting_point.start import (
     Start,
     from_database,
     from_git,
     from_names,
 )
-from syzygy_like.rehearsal.starting_point.applying import OpeningError
 from syzygy_like.safeguards.connections import connect
 
 INTERRUPTED = 130  # as the shell has it for Ctrl-C
 
-MESSAGES: dict[type[BaseException], Callable[[Any], str]] = {
+MESSAGES: dict[type[BaseException], Callable[..., str]] = {
     **starting_point.MESSAGES,
-    OpeningError: lambda error: starting_point.unopened(error.key, error.error),
-    UnloadableError: settings.unloadable,
-    BrokenMigrationError: lambda error: plans.broken(error.key, error.error),
+    StartFailedError: lambda error: starting_point.start_failed(error.key, error.error),
+    UnloadableError: checks.unloadable,
+    BrokenMigrationError: lambda error: errors.broken(error.key, error.error),
     LostConnectionError: lambda error: progress.lost(error.alias, error.text),
-    Error: plans.refused,
+    Error: errors.refused,
 }
 
 
 class Ticker:
     """Shows on a terminal which model is at work, on a line that it clears again."""
 
-    def __init__(self, out: Any):
+    def __init__(self, out: OutputWrapper):
         self.out = out
         self.width = 0
 
@@ -63,7 +63,7 @@ class Ticker:
         self.width = 0
 
 
-class Rehearsing:
+class RehearsalCommand:
     """
     Runs a rehearsal for a command, which has the options.
 
@@ -79,7 +79,9 @@ class Rehearsing:
         self.command = command
         self.ours = ours
         self.options = options
-        self.aliases = options["database"] or [DEFAULT_DB_ALIAS]
+        named = options["database"] or [DEFAULT_DB_ALIAS]
+        # With call_command it may be one, as for other commands.
+        self.aliases: list[str] = [named] if isinstance(named, str) else list(named)
         shows = options["verbosity"] >= 1 and command.stderr.isatty()
         self.ticker = Ticker(command.stderr) if shows else None
 
@@ -90,9 +92,9 @@ class Rehearsing:
         Raises CommandError (with exit code 2) if there can be no rehearsal, SystemExit
         if something fails in it.
         """
-        self._refuse_nonsense()
+        self._check_options()
         try:
-            report = self._rehearsed()
+            report = self._rehearse()
         except KeyboardInterrupt:
             raise CommandError(progress.INTERRUPTED, returncode=INTERRUPTED) from None
         except tuple(MESSAGES) as error:
@@ -108,9 +110,13 @@ class Rehearsing:
         if report.exit_code:
             sys.exit(report.exit_code)
 
-    def _refuse_nonsense(self) -> None:
-        if self.options["rows"] < 0:
+    def _check_options(self) -> None:
+        rows = self.options["rows"]
+        if not isinstance(rows, int) or rows < 0:
             raise CommandError(progress.NO_ROWS, returncode=2)
+        if self.options["format"] not in FORMATS:
+            text = progress.no_such_format(self.options["format"], FORMATS)
+            raise CommandError(text, returncode=2)
         for alias in self.aliases:
             if alias not in connections:
                 raise CommandError(progress.no_such_database(alias), returncode=2)
@@ -121,7 +127,7 @@ class Rehearsing:
                 text = progress.not_writable(output)
                 raise CommandError(text, returncode=2)
 
-    def _rehearsed(self) -> Report:
+    def _rehearse(self) -> Report:
         starts = {alias: self._start(alias) for alias in self.aliases}
         first = starts[self.aliases[0]]
         report = Report(starting_point.start(first))
@@ -130,7 +136,7 @@ class Rehearsing:
                 note for note in starting_point.notes(each) if note not in report.notes
             ]
         names = ("bridge", "skip_blocked")
-        course = Rehearsal(
+        rehearsal = Rehearsal(
             starts,
             self._migrate(),
             report,
@@ -139,11 +145,11 @@ class Rehearsing:
             contrast=self.options["contrast"],
             tell=self._tell,
             progress=self.ticker,
-            **{k: self.options[k] for k in names if self.options[k] is not None},
+            options={k: self.options[k] for k in names if self.options[k] is not None},
         )
         # What migrations print is no part of the report.
         with contextlib.redirect_stdout(sys.stderr):
-            course.run()
+            rehearsal.run()
         return report
 
     def _start(self, alias: str) -> Start:
@@ -174,7 +180,7 @@ class Rehearsing:
     def _print(self, report: Report) -> None:
         output = self.options["output"]
         style = no_style() if output else self.command.style
-        text = rendered(report, self.options["format"], style)
+        text = render(report, self.options["format"], style)
         if not output:
             self._write(text)
             return

@@ -1,19 +1,17 @@
-"""One database of a rehearsal, and what two versions of the code do with it."""
+"""One database of a rehearsal, and what both versions do with it."""
 
 from __future__ import annotations
 
 import dataclasses
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from django.db import connections
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 
 from syzygy_like.planning.history import Key
-from syzygy_like.rehearsal.inspection import inspect
-from syzygy_like.rehearsal.inspection.changes import changes
+from syzygy_like.rehearsal.inspection import Schema, changes, inspect
 from syzygy_like.rehearsal.predictions import Predictions
 from syzygy_like.rehearsal.report import Phase, Version
 from syzygy_like.rehearsal.starting_point.applying import pending
@@ -22,19 +20,21 @@ from syzygy_like.rehearsal.workload.workload import Workload, new_failures
 
 # Both work in this order; each meets rows of the other.
 VERSIONS = (Version.OLD, Version.NEW)
+# What is tried, and by which version: label of the model, and action.
+Trial = tuple[Version, str, str]
 
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """Something that a version could not do at a moment."""
+    """Something that a version could not do in a phase."""
 
     version: Version
     phase: Phase
     failure: FailedAction
 
     @property
-    def trial(self) -> tuple[Version, str, str]:
-        """What was tried, and by whom."""
+    def trial(self) -> Trial:
+        """What was tried, and by which version."""
         return self.version, self.failure.model, self.failure.action
 
 
@@ -42,7 +42,7 @@ class RehearsedDatabase:
     """
     A database at the start of a deploy, with the models of both versions.
 
-    ``rows`` is how many rows of each model the old code has written there;
+    ``rows`` is how many rows of each model the old version has written there;
     ``progress`` is called with the label of a model as its work begins.
     """
 
@@ -64,18 +64,18 @@ class RehearsedDatabase:
             Version.OLD: loader.project_state(applied).apps,
             Version.NEW: loader.project_state().apps,
         }
-        self.codes = {
+        self.workloads = {
             each: Workload(self.apps[each], alias, progress=progress)
             for each in VERSIONS
         }
-        self.number = self.codes[Version.OLD].write(1, rows) if rows else 1
+        self.number = self.workloads[Version.OLD].write(1, rows) if rows else 1
         self.start_schema = inspect(alias)
-        self.end_schema: dict[str, Any] | None = None
+        self.end_schema: Schema | None = None
         self.baseline_failures: dict[Version, list[FailedAction]] = {}
         self.found: list[Found] = []
-        self.moments: list[tuple[Version, Phase]] = []
+        self.phases: list[tuple[Version, Phase]] = []
 
-    def end_at(self, schema: dict[str, Any]) -> None:
+    def set_end_schema(self, schema: Schema) -> None:
         """
         Take a schema for the end of the deploy.
 
@@ -85,32 +85,39 @@ class RehearsedDatabase:
         if self.everything:
             return
         focus = changes(self.start_schema, schema, self.predictions.tables)
-        surprises = any(step.opaque for step in self.predictions.steps)
+        has_opaque = any(step.opaque for step in self.predictions.steps)
         beside: set[str] = set()
         for _ in VERSIONS:  # what one refers to the other may have to delete
             for version, apps in self.apps.items():
-                code = Workload(
-                    apps, self.alias, focus, surprises, beside, self.progress
+                workload = Workload(
+                    apps, self.alias, focus, has_opaque, beside, self.progress
                 )
-                beside |= code.near_tables
-                self.codes[version] = code
+                beside |= workload.near_tables
+                self.workloads[version] = workload
 
-    def learn(self, version: Version) -> None:
+    def note_baseline(self, version: Version) -> None:
         """Note what a version cannot do on its own database either."""
-        code = self.codes[version]
-        failures = code.alone(self.number)
-        self.number = code.write(self.number)
-        self.baseline_failures[version] = [*failures, *code.together(self.number)]
+        workload = self.workloads[version]
+        failures = workload.own_rows(self.number)
+        self.number = workload.write(self.number)
+        self.baseline_failures[version] = [
+            *failures,
+            *workload.shared_rows(self.number),
+        ]
 
-    def meet(self, phase: Phase, versions: Sequence[Version] = VERSIONS) -> None:
+    def run_workloads(
+        self, phase: Phase, versions: Sequence[Version] = VERSIONS
+    ) -> None:
         """Let versions work on the database, each with rows of the other, too."""
-        failures = {each: self.codes[each].alone(self.number) for each in versions}
+        failures = {
+            each: self.workloads[each].own_rows(self.number) for each in versions
+        }
         for each in versions:
-            self.number = self.codes[each].write(self.number)
+            self.number = self.workloads[each].write(self.number)
         for each in versions:
-            failures[each] += self.codes[each].together(self.number)
+            failures[each] += self.workloads[each].shared_rows(self.number)
         for version, several in failures.items():
-            self.moments.append((version, phase))
+            self.phases.append((version, phase))
             new = new_failures(several, self.baseline_failures.get(version, []))
             self.found += [Found(version, phase, each) for each in new]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
@@ -14,24 +14,25 @@ from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
-from syzygy_like.rehearsal.scratch.unreachable import raise_refusal, refusal
+from syzygy_like.planning.history import Key
+from syzygy_like.rehearsal.scratch.unreachable.refusals import (
+    find_refusal,
+    raise_refusal,
+)
 from syzygy_like.safeguards.interrupts import Terminated
 
-Key = tuple[str, str]
+
+class Watcher:
+    """Hears of each migration, or part of one. A subclass does what it needs to."""
+
+    def began(self, migration: Migration, stage: str) -> None:
+        """Begin: ``stage`` is "migrate", "pre-deploy", "post-deploy" or "revert"."""
+
+    def ended(self, migration: Migration) -> None:
+        """Go on after a migration that was applied or unapplied."""
 
 
-class Watcher(Protocol):
-    """
-    Is told of each migration, or part of one, as it begins and when it is done.
-
-    ``stage`` is "migrate", "pre-deploy", "post-deploy" or "revert".
-    """
-
-    def began(self, migration: Migration, stage: str) -> None: ...
-
-    def ended(self, migration: Migration) -> None: ...
-
-
+@dataclasses.dataclass(eq=False)
 class RunFailedError(Exception):
     """
     A run of migrate failed, or refused to begin: then no ``migration`` is at fault.
@@ -39,39 +40,40 @@ class RunFailedError(Exception):
     ``text`` is what it said, in the words of the command or of the database.
     """
 
-    def __init__(self, text: str, migration: Key | None):
-        super().__init__(text, migration)
-        self.text = text
-        self.migration = migration
+    text: str
+    migration: Key | None
 
 
+@dataclasses.dataclass(eq=False)
 class LostConnectionError(Exception):
     """The server has ended a connection, with what the driver says."""
 
-    def __init__(self, alias: str, text: str):
-        super().__init__(alias, text)
-        self.alias = alias
-        self.text = text
+    alias: str
+    text: str
 
 
 class Migrator:
-    """Runs a project's own migrate on one database, for a number of watchers."""
+    """
+    Runs a project's own migrate on one database, for a number of watchers.
+
+    ``options`` are those of migrate --pre-deploy.
+    """
 
     def __init__(
         self,
         command_class: type[BaseCommand],
         alias: str,
+        options: Mapping[str, object],
         watchers: Sequence[Watcher] = (),
-        **pre_deploy: Any,
     ):
         self.command_class = command_class
         self.alias = alias
         self.watchers = watchers
-        self.options = pre_deploy
+        self.options = options
 
     def watched_by(self, *watchers: Watcher) -> Migrator:
         """Return one that does the same for other watchers."""
-        return Migrator(self.command_class, self.alias, watchers, **self.options)
+        return Migrator(self.command_class, self.alias, self.options, watchers)
 
     def plain(self) -> None:
         """Apply everything, as Django does. Raises RunFailedError."""
@@ -91,7 +93,7 @@ class Migrator:
 
         The loader is that of the plan: by now a squash may be in the graph instead.
         """
-        progress: Any = _Progress("revert", self.watchers)
+        progress = _Progress("revert", self.watchers)
         plan = [(each, True) for each in reversed(migrations)]
         done = {(each.app_label, each.name): each for each in migrations}
         with self._failing(progress):
@@ -100,7 +102,7 @@ class Migrator:
             loader.applied_migrations = {**loader.applied_migrations, **done}
             executor.migrate([], plan)
 
-    def _run(self, stage: str, **options: Any) -> None:
+    def _run(self, stage: str, **options: object) -> None:
         progress = _Progress(stage, self.watchers)
         command = _reporting(self.command_class, progress)
         with self._failing(progress):
@@ -132,7 +134,7 @@ class Migrator:
         except (Exception, SystemExit) as error:
             if _is_lost(error):
                 raise LostConnectionError(self.alias, str(error)) from error
-            if found := refusal(error):
+            if found := find_refusal(error):
                 found.migration = found.migration or progress.current
                 raise found from (error if error is not found else error.__cause__)
             connection = connections[self.alias]
@@ -170,7 +172,7 @@ class _Progress:
         self.current: Key | None = None
 
     def __call__(
-        self, action: str, migration: Migration | None = None, fake: bool = False
+        self, action: str, migration: Migration | None = None, fake: bool | None = None
     ) -> None:
         if migration is None:
             return
@@ -179,7 +181,7 @@ class _Progress:
             for each in self.watchers:
                 each.began(migration, self.stage)
         elif action in ("apply_success", "unapply_success"):
-            raise_refusal(self.current)  # its code may have gone on regardless
+            raise_refusal(self.current)  # it may have ignored the error
             for each in self.watchers:
                 each.ended(migration)
             self.current = None

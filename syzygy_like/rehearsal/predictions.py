@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 
 from django.apps import apps
+from django.apps.registry import Apps
 from django.db import connections
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
@@ -14,15 +16,18 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
 from syzygy_like.compatibility import Problem, incompatibilities
+from syzygy_like.compatibility.wording import most_telling
 from syzygy_like.executor.deploy import Deploy
 from syzygy_like.executor.ledger import Ledger
-from syzygy_like.planning import policy
 from syzygy_like.planning.database import Database
 from syzygy_like.planning.explanation import Explanation
 from syzygy_like.planning.history import History, Key
+from syzygy_like.planning.policy import current_policy
 from syzygy_like.planning.resolver import Resolution, advance, explicit, fold, infer
 from syzygy_like.rehearsal.report import Phase, Version
-from syzygy_like.schema import Builder, Schema, Table
+from syzygy_like.rehearsal.workload.runner import FailedAction
+from syzygy_like.rehearsal.workload.workload import touched
+from syzygy_like.schema import Schema, Table, TableBuilder
 from syzygy_like.schema.effects import TrackedMigration
 from syzygy_like.schema.tracking import SchemaPair
 from syzygy_like.stages import StageSource
@@ -50,14 +55,14 @@ class Predictions:
         return History(loader, Database(self.alias))
 
     @functools.cached_property
-    def worlds(self) -> list[SchemaPair]:
-        """The world at the start, and after each migration."""
+    def pairs(self) -> list[SchemaPair]:
+        """The schemas at the start, and after each migration."""
         return [*itertools.accumulate(self.steps, advance, initial=self.start)]
 
     @property
     def end(self) -> SchemaPair:
-        """The world when all is applied."""
-        return self.worlds[-1]
+        """The schemas when everything is applied."""
+        return self.pairs[-1]
 
     @property
     def tables(self) -> frozenset[str]:
@@ -82,7 +87,7 @@ class Predictions:
             self._built = fold(done, self.start.database)
 
     def problems(self, version: Version, phase: Phase) -> list[Problem]:
-        """Return what a version cannot do at a moment, but for what it never could."""
+        """Return what a version cannot do in a phase, but could do before."""
         code, own = self.start.code, self.start.database
         if version is Version.NEW:
             code, own = self.end.code, self.end.database
@@ -99,7 +104,7 @@ class Predictions:
         """The tables of apps without migrations, which others may refer to."""
         labels = self.history.loader.unmigrated_apps
         state = ProjectState.from_apps(apps)
-        builder = Builder(state, self.history.database.has)
+        builder = TableBuilder(state, self.history.database.has)
         keys = [key for key in state.models if key[0] in labels]
         return {
             name: each for key in keys for name, each in builder.tables(key).items()
@@ -113,14 +118,14 @@ class Predictions:
         return self.end.database
 
     def cause(self, version: Version, problem: Problem) -> Key | None:
-        """Return what brings a problem to old code, or takes it from the new."""
+        """Return what brings a problem to the old version, or takes it from the new."""
         code = (self.start if version is Version.OLD else self.end).code
         there = [
             problem
             in incompatibilities(
                 code, each.database, self.start.database, [problem.table]
             )
-            for each in self.worlds
+            for each in self.pairs
         ]
         for tracked, before, after in zip(self.steps, there, there[1:], strict=False):
             if before != after:
@@ -131,13 +136,13 @@ class Predictions:
         """Return the stage that a migration has by what it does, if it is pending."""
         tracked = self.tracked(key)
         return (
-            infer(tracked, self.worlds[self.steps.index(tracked)]) if tracked else None
+            infer(tracked, self.pairs[self.steps.index(tracked)]) if tracked else None
         )
 
     def set_by(self, key: Key) -> StageSource | None:
         """Return where the stage of a pending migration was set by hand, if it was."""
         tracked = self.tracked(key)
-        found = explicit(tracked, policy.current()) if tracked else None
+        found = explicit(tracked, current_policy()) if tracked else None
         return found.source if found else None
 
     def tracked(self, key: Key) -> TrackedMigration | None:
@@ -152,3 +157,33 @@ class Predictions:
         earlier = [each.key for each in self.steps[: self.steps.index(tracked)]]
         tracker = self.history.at([*self.applied, *earlier])
         return self.history.explain(tracker, tracked.migration)
+
+
+def predicted(
+    failure: FailedAction, problems: Iterable[Problem], apps: Apps
+) -> Problem | None:
+    """
+    Return the problem that had predicted a failure, None if none had.
+
+    It is one of a table that the failed query or its error names, or that the model
+    has; one of a column that is named goes before others, and one that always makes
+    queries fail before a hazard.
+    """
+    text = f"{failure.sql} {failure.error}"
+    own = touched(apps.get_model(failure.model))
+    near = [each for each in problems if each.table in own or _named(each.table, text)]
+    by_column = [each for each in near if each.column and _named(each.column, text)]
+    for wanted in (
+        [each for each in by_column if _named(each.table, text)],
+        by_column,
+        [each for each in near if each.table in own],
+        near,
+    ):
+        if wanted:
+            certain = [each for each in wanted if not each.hazard]
+            return most_telling(certain or wanted)
+    return None
+
+
+def _named(name: str, text: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None

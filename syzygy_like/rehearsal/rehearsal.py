@@ -1,28 +1,40 @@
-"""The course of a rehearsal: what is done on the scratch databases, in order."""
+"""A rehearsal: what is done on the scratch databases, in order."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import DataError, IntegrityError
+from django.db.migrations import Migration
 
+from syzygy_like.executor.status import statuses
 from syzygy_like.rehearsal.database import RehearsedDatabase
 from syzygy_like.rehearsal.diagnosis import NAMES, Diagnosis
-from syzygy_like.rehearsal.inspection import difference, inspect
-from syzygy_like.rehearsal.lock_trace import Observer
+from syzygy_like.rehearsal.inspection import Schema, difference, inspect
+from syzygy_like.rehearsal.lock_trace.observer import Observer
 from syzygy_like.rehearsal.lock_trace.verdict import BULK
 from syzygy_like.rehearsal.messages import progress as say
-from syzygy_like.rehearsal.migrate_runs import Migrator, RunFailedError
-from syzygy_like.rehearsal.recorders import Noted, Observed, planned
-from syzygy_like.rehearsal.report import DeployProblem, Phase, Report, Step, Version
-from syzygy_like.rehearsal.scratch import CannotCopyError, Scratch
-from syzygy_like.rehearsal.scratch.unreachable import forget, raise_refusal
-from syzygy_like.rehearsal.starting_point import Start
-from syzygy_like.rehearsal.starting_point.applying import open_at
+from syzygy_like.rehearsal.migrate_runs import Migrator, RunFailedError, Watcher
+from syzygy_like.rehearsal.report import (
+    DeployProblem,
+    Phase,
+    Planned,
+    Report,
+    Step,
+    Version,
+)
+from syzygy_like.rehearsal.scratch.errors import CannotCopyError
+from syzygy_like.rehearsal.scratch.scratch import Scratch
+from syzygy_like.rehearsal.scratch.unreachable.refusals import (
+    forget_refusals,
+    raise_refusal,
+)
+from syzygy_like.rehearsal.starting_point.applying import apply_start
+from syzygy_like.rehearsal.starting_point.start import Start
 
 START = "start"
 
@@ -32,7 +44,7 @@ class Rehearsal:
     Rehearses a deploy on some databases at once, each from its own start.
 
     ``everything`` is for all models in full, ``contrast`` for what a plain migrate
-    would do to the old code; ``options`` are those of migrate --pre-deploy. ``tell``
+    would do to the old version; ``options`` are those of migrate --pre-deploy. ``tell``
     is called with each step, ``progress`` with each model that is at work.
     """
 
@@ -47,7 +59,7 @@ class Rehearsal:
         contrast: bool = False,
         tell: Callable[[str], None] = lambda text: None,
         progress: Callable[[str], None] | None = None,
-        **options: Any,
+        options: Mapping[str, object],
     ):
         self.starts = starts
         self.command_class = command_class
@@ -58,7 +70,7 @@ class Rehearsal:
         self.tell = tell
         self.progress = progress
         self.options = options
-        self.sites: list[RehearsedDatabase] = []
+        self.databases: list[RehearsedDatabase] = []
         self.has_copies = True
 
     def run(self) -> None:
@@ -72,176 +84,186 @@ class Rehearsal:
                 self._rehearse()
             raise_refusal()  # of a thread, or of what is done between the migrations
         finally:
-            forget()
+            forget_refusals()
 
     def _rehearse(self) -> None:
         self.report.notes += [
             say.without_account(alias) for alias in self.scratch.without_account
         ]
-        self._open()
-        if not any(site.plan for site in self.sites):
+        self._apply_starts()
+        if not any(database.plan for database in self.databases):
             self.report.notes.append(say.NOTHING_PENDING)
             return
-        self._go_straight()
+        self._note_ends()
         ready = self._pre_deploy()
         if ready:
             self._window()
             self._revert(self._post_deploy())
         if self.contrast or not ready:
             self._contrast()
-        self._note_usual()
-        with self._step(say.JUDGING):
-            for site in self.sites:
+        self._note_baseline_failures()
+        with self._step(say.DIAGNOSIS):
+            for database in self.databases:
                 at_start = self._at_start if self.has_copies else None
-                judge = Diagnosis(site, self._migrator(site), at_start)
-                judge.report(self.report)
+                diagnosis = Diagnosis(database, self._migrator(database), at_start)
+                diagnosis.report(self.report)
 
-    def _open(self) -> None:
+    def _apply_starts(self) -> None:
         first = {name: alias for alias, name in reversed(self.scratch.names.items())}
         for alias, start in self.starts.items():
             if first[self.scratch.names[alias]] != alias:
                 continue  # another name of the same database
-            with self._step(say.opening(alias)):
-                open_at(start, alias, self.command_class)
+            with self._step(say.applying_start(alias)):
+                apply_start(start, alias, self.command_class)
             with self._step(say.filling(alias, self.rows)):
-                self.sites.append(self._site(alias))
+                self.databases.append(self._database(alias))
         try:
             self.scratch.copy(START)
         except CannotCopyError as error:
             self.has_copies = False
             self.report.notes.append(say.no_copies(error.alias, error.error_text))
 
-    def _site(self, alias: str) -> RehearsedDatabase:
+    def _database(self, alias: str) -> RehearsedDatabase:
         return RehearsedDatabase(alias, self.rows, self.everything, self.progress)
 
-    def _at_start(self) -> contextlib.AbstractContextManager[Any]:
+    def _at_start(self) -> contextlib.AbstractContextManager[None]:
         """Work on copies of the databases as they were at the start."""
         return self.scratch.copied(START)
 
-    def _go_straight(self) -> None:
-        """See where a plain migrate ends, and what codes cannot do by themselves."""
+    def _note_ends(self) -> None:
+        """Note where a plain migrate ends, and what each version cannot do before."""
         if self.has_copies:
-            with self._step(say.STRAIGHT), self._at_start():
-                for site in self.sites:
-                    self._straight(site)
+            with self._step(say.PLAIN), self._at_start():
+                for database in self.databases:
+                    self._plain_migrate(database)
         # No rows are to be there beforehand if none were asked for.
         apart = self.has_copies and self.rows == 0
         where = self._at_start() if apart else contextlib.nullcontext()
         with self._step(say.OWN), where:
-            for site in self.sites:
-                site.learn(Version.OLD)
+            for database in self.databases:
+                database.note_baseline(Version.OLD)
 
-    def _straight(self, site: RehearsedDatabase) -> None:
+    def _plain_migrate(self, database: RehearsedDatabase) -> None:
         try:
-            self._migrator(site).plain()
+            self._migrator(database).plain()
         except RunFailedError as error:
-            self._trouble(site, "failed", error)
+            self._add_problem(database, "failed", error)
             return
-        site.end_at(inspect(site.alias))
-        site.learn(Version.NEW)
+        database.set_end_schema(inspect(database.alias))
+        database.note_baseline(Version.NEW)
 
     def _pre_deploy(self) -> bool:
         """Tell whether all databases are ready for the roll-out."""
         with self._step(say.PRE_DEPLOY):
-            done = [self._carry_out(site, "pre_deploy") for site in self.sites]
+            done = [
+                self._carry_out(database, Migrator.pre_deploy)
+                for database in self.databases
+            ]
         return all(done)
 
-    def _carry_out(self, site: RehearsedDatabase, name: str) -> bool:
-        noted = Noted(site, self.report)
-        with Observer(site.alias, min(BULK, max(self.rows - 1, 0))) as observer:
-            migrator = self._migrator(site).watched_by(noted, Observed(observer))
+    def _carry_out(
+        self, database: RehearsedDatabase, run: Callable[[Migrator], None]
+    ) -> bool:
+        recorder = PlanRecorder(database, self.report)
+        with Observer(database.alias, min(BULK, max(self.rows - 1, 0))) as observer:
             try:
-                getattr(migrator, name)()
+                run(self._migrator(database).watched_by(recorder, observer))
             except RunFailedError as error:
                 if error.migration:
-                    self._trouble(site, "failed", error)
+                    self._add_problem(database, "failed", error)
                 else:
-                    self._trouble(site, "blocked", error)
-                    self.report.planned += planned(site)
+                    self._add_problem(database, "blocked", error)
+                    self.report.planned += list_planned(database)
                 return False
         self.report.traffic += observer.traffic
         return True
 
     def _window(self) -> None:
         with self._step(say.WINDOW):
-            for site in self.sites:
-                site.predictions.note_window()
-                site.meet(Phase.WINDOW)
+            for database in self.databases:
+                database.predictions.note_window()
+                database.run_workloads(Phase.WINDOW)
 
     def _post_deploy(self) -> list[RehearsedDatabase]:
         """Return the databases on which the deploy came to its end."""
         with self._step(say.POST_DEPLOY):
-            done = [site for site in self.sites if self._carry_out(site, "post_deploy")]
+            run = Migrator.post_deploy
+            done = [each for each in self.databases if self._carry_out(each, run)]
         with self._step(say.AFTER):
-            for site in done:
-                self._compare(site, "schema", site.end_schema)
-                site.meet(Phase.AFTER, [Version.NEW])
+            for database in done:
+                self._compare(database, "schema", database.end_schema)
+                database.run_workloads(Phase.AFTER, [Version.NEW])
         return done
 
-    def _compare(self, site: RehearsedDatabase, kind: str, wanted: Any) -> None:
+    def _compare(
+        self, database: RehearsedDatabase, kind: str, wanted: Schema | None
+    ) -> None:
         if wanted is None:
             return
-        found = difference(inspect(site.alias), wanted, *say.SIDES[kind])
-        if found:
-            self.report.troubles.append(DeployProblem(site.alias, kind, found))
+        if found := difference(inspect(database.alias), wanted, *say.SIDES[kind]):
+            problem = DeployProblem(database.alias, kind, found)
+            self.report.deploy_problems.append(problem)
 
-    def _revert(self, sites: Sequence[RehearsedDatabase]) -> None:
+    def _revert(self, databases: Sequence[RehearsedDatabase]) -> None:
         with self._step(say.REVERT):
-            for site in sites:
-                self._unapply(site)
+            for database in databases:
+                self._unapply(database)
 
-    def _unapply(self, site: RehearsedDatabase) -> None:
-        if found := site.irreversible():
+    def _unapply(self, database: RehearsedDatabase) -> None:
+        if found := database.irreversible():
             self.report.notes.append(say.irreversible(*found))
             return
         try:
-            self._migrator(site).revert(site.plan, site.loader)
+            self._migrator(database).revert(database.plan, database.loader)
         except RunFailedError as error:
             if isinstance(error.__cause__, IntegrityError | DataError):
                 self.report.notes.append(
                     say.rows_in_the_way(error.migration, error.text)
                 )
             else:
-                self._trouble(site, "not reverted", error)
+                self._add_problem(database, "not reverted", error)
             return
-        self._compare(site, "not reverted", site.start_schema)
-        site.meet(Phase.REVERTED, [Version.OLD])
+        self._compare(database, "not reverted", database.start_schema)
+        database.run_workloads(Phase.REVERTED, [Version.OLD])
 
     def _contrast(self) -> None:
-        """Show what a plain migrate would do to the code now serving."""
+        """Show what a plain migrate would do to the old version."""
         if not self.has_copies:
             return
         with self._step(say.CONTRAST), self._at_start():
-            for site in self.sites:
+            for database in self.databases:
                 try:
-                    self._migrator(site).plain()
+                    self._migrator(database).plain()
                 except RunFailedError as error:
                     self.report.notes.append(say.no_contrast(error.text))
                 else:
-                    site.meet(Phase.STRAIGHT, [Version.OLD])
+                    database.run_workloads(Phase.PLAIN, [Version.OLD])
 
-    def _note_usual(self) -> None:
-        """Name what is left out, for a code cannot do it on its own database."""
-        for site in self.sites:
-            for version, failures in site.baseline_failures.items():
+    def _note_baseline_failures(self) -> None:
+        """Note what is left out, because a version cannot do it on its own schema."""
+        for database in self.databases:
+            for version, failures in database.baseline_failures.items():
                 if failures:
-                    note = say.baseline_failures(NAMES[version], site.alias, failures)
+                    note = say.baseline_failures(
+                        NAMES[version], database.alias, failures
+                    )
                     self.report.notes.append(note)
 
-    def _migrator(self, site: RehearsedDatabase) -> Migrator:
-        return Migrator(self.command_class, site.alias, **self.options)
+    def _migrator(self, database: RehearsedDatabase) -> Migrator:
+        return Migrator(self.command_class, database.alias, self.options)
 
-    def _trouble(
-        self, site: RehearsedDatabase, kind: str, error: RunFailedError
+    def _add_problem(
+        self, database: RehearsedDatabase, kind: str, error: RunFailedError
     ) -> None:
         name = ".".join(error.migration or ())
         known = {
-            (each.database, each.kind, each.migration) for each in self.report.troubles
+            (each.database, each.kind, each.migration)
+            for each in self.report.deploy_problems
         }
-        if (site.alias, kind, name) not in known:  # a plain migrate fails as well
-            path = site.path(error.migration)
-            trouble = DeployProblem(site.alias, kind, error.text, name, path)
-            self.report.troubles.append(trouble)
+        if (database.alias, kind, name) not in known:  # a plain migrate fails as well
+            path = database.path(error.migration)
+            problem = DeployProblem(database.alias, kind, error.text, name, path)
+            self.report.deploy_problems.append(problem)
 
     @contextlib.contextmanager
     def _step(self, text: str) -> Iterator[None]:
@@ -249,3 +271,30 @@ class Rehearsal:
         began = time.monotonic()
         yield
         self.report.steps.append(Step(text, time.monotonic() - began))
+
+
+class PlanRecorder(Watcher):
+    """Writes down which migration is carried out in which stage."""
+
+    def __init__(self, database: RehearsedDatabase, report: Report):
+        self.database = database
+        self.report = report
+
+    def began(self, migration: Migration, stage: str) -> None:
+        """Write down a migration, or a part of one."""
+        name = f"{migration.app_label}.{migration.name}"
+        part = str(migration).removeprefix(name).strip(" ()")
+        outcome = f"{stage}, {part}" if part else stage
+        path = self.database.path((migration.app_label, migration.name))
+        self.report.planned.append(Planned(self.database.alias, name, outcome, path))
+
+
+def list_planned(database: RehearsedDatabase) -> list[Planned]:
+    """Return the pending migrations of a plan that is not carried out."""
+    found = statuses(database.loader, database.alias)
+    keys = [(each.app_label, each.name) for each in database.plan]
+    stages = [dataclasses.replace(found[key], waits_since=None).text for key in keys]
+    return [
+        Planned(database.alias, ".".join(key), stage, database.path(key))
+        for key, stage in zip(keys, stages, strict=True)
+    ]

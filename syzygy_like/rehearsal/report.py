@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import enum
 
+FORMATS = ("text", "json", "github", "sarif")
+
 
 class Version(enum.Enum):
-    """Which code: the one now serving, or the one that is rolled out."""
+    """The version that is live now, or the one that is rolled out."""
 
     OLD = "old"
     NEW = "new"
@@ -16,9 +18,9 @@ class Version(enum.Enum):
 class Phase(enum.Enum):
     """When something was tried."""
 
-    WINDOW = "window"  # after --pre-deploy, while both codes run
+    WINDOW = "window"  # after --pre-deploy, while both versions run
     AFTER = "after"  # after --post-deploy
-    STRAIGHT = "straight"  # after a plain migrate, while the old code still runs
+    PLAIN = "plain"  # after a plain migrate, while the old version still runs
     REVERTED = "reverted"  # after all that was applied has been reverted
 
 
@@ -49,7 +51,7 @@ class Reason:
 @dataclasses.dataclass(frozen=True)
 class Failure:
     """
-    Something that a code could not do.
+    Something that a version could not do.
 
     ``migration`` ("shop.0002_name") is the one that caused it, empty if none could be
     found; ``path`` is its file. ``action`` is what was tried ("INSERT sparse"),
@@ -77,7 +79,7 @@ class Failure:
         What a plain migrate would do does not, nor what was known as a hazard.
         """
         known = self.reason is not None and self.reason.hazard
-        return self.phase is not Phase.STRAIGHT and not known
+        return self.phase is not Phase.PLAIN and not known
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,7 +172,7 @@ class Report:
 
     start: str
     planned: list[Planned] = dataclasses.field(default_factory=list)
-    troubles: list[DeployProblem] = dataclasses.field(default_factory=list)
+    deploy_problems: list[DeployProblem] = dataclasses.field(default_factory=list)
     failures: list[Failure] = dataclasses.field(default_factory=list)
     unconfirmed: list[Unconfirmed] = dataclasses.field(default_factory=list)
     traffic: list[Traffic] = dataclasses.field(default_factory=list)
@@ -188,4 +190,4 @@ class Report:
         if self.disagreements:
             return 3
         counts = any(each.counts for each in self.failures)
-        return 1 if counts or self.troubles else 0
+        return 1 if counts or self.deploy_problems else 0

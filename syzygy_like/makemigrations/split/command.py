@@ -5,19 +5,18 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 from django.core.management.base import BaseCommand, CommandError
 from django.core.management.utils import run_formatters
 
 from syzygy_like.executor.messages import ERRORS
-from syzygy_like.makemigrations.split import file_messages, messages
+from syzygy_like.makemigrations.split import messages
 from syzygy_like.makemigrations.split.files import Files, RestoreError
-from syzygy_like.makemigrations.split.migration import MigrationToSplit, find, refuse
+from syzygy_like.makemigrations.split.migration import MigrationToSplit, find
 from syzygy_like.makemigrations.split.parts import MigrationFile, parts
-from syzygy_like.makemigrations.split.refusals import refuse_split
-from syzygy_like.makemigrations.split.rewriting import RewritingError
+from syzygy_like.makemigrations.split.refusals import refuse, refuse_split
+from syzygy_like.makemigrations.split.source import RewritingError
 from syzygy_like.makemigrations.split.verification import (
     Outcome,
     forget,
@@ -27,7 +26,7 @@ from syzygy_like.makemigrations.split.verification import (
 from syzygy_like.planning.explanation import Explanation
 from syzygy_like.planning.history import BrokenMigrationError
 
-# Options that ask for something else, by their names.
+# Options that exclude --split.
 EXCLUDED = {
     "merge": "--merge",
     "empty": "--empty",
@@ -39,12 +38,12 @@ EXCLUDED = {
 
 
 def split(
-    command: BaseCommand, arguments: Sequence[str], options: dict[str, Any]
+    command: BaseCommand, arguments: Sequence[str], options: Mapping[str, object]
 ) -> None:
     """
-    Write a migration as several, if that is what the user wants.
+    Split a migration, if the user agrees.
 
-    Raises CommandError if it cannot be done, SystemExit if it is not wanted.
+    Raises CommandError if that is not possible, SystemExit if the user declines.
     """
     for option, flag in EXCLUDED.items():
         if options.get(option):
@@ -54,17 +53,20 @@ def split(
     try:
         Split(command, find(*arguments), options).run()
     except tuple(ERRORS) as error:
-        raise CommandError(_said(error)) from error
+        raise CommandError(_text_of(error)) from error
 
 
 class Split:
-    """Asks, shows and writes, with the options of a command."""
+    """Shows a split, asks and writes it, with the options of a command."""
 
     def __init__(
-        self, command: BaseCommand, subject: MigrationToSplit, options: dict[str, Any]
+        self,
+        command: BaseCommand,
+        target: MigrationToSplit,
+        options: Mapping[str, object],
     ):
         self.command = command
-        self.subject = subject
+        self.target = target
         self.options = options
         self.style = command.style
         self.out = command.stdout
@@ -73,8 +75,8 @@ class Split:
             self.out.style_func = None
 
     def run(self) -> None:
-        """Do it all."""
-        for warning in refuse(self.subject):
+        """Show the parts, ask, write the files and list them."""
+        for warning in refuse(self.target):
             self._say(self.style.WARNING(warning))
         made = self._parts()
         self._show(made)
@@ -90,27 +92,27 @@ class Split:
         run_formatters(written, stderr=self.command.stderr)
 
     def _parts(self) -> list[MigrationFile]:
-        migration = self.subject.migration
+        migration = self.target.migration
         explanation = self._explanation()
-        refuse_split(self.subject, explanation)
+        refuse_split(self.target, explanation)
         try:
-            made = parts(self.subject, explanation, self.options["include_header"])
+            made = parts(self.target, explanation, bool(self.options["include_header"]))
             self.files = Files({part.path: part.data for part in made})
             return made
         except RewritingError as error:
-            text = file_messages.unreadable(migration, error)
+            text = messages.unreadable(migration, error)
             raise CommandError(text) from error
         except (OSError, UnicodeError, SyntaxError) as error:
-            raise CommandError(file_messages.not_written(migration, error)) from error
+            raise CommandError(messages.not_written(migration, error)) from error
 
     def _explanation(self) -> Explanation:
         try:
-            before = self.subject.before()
-            return self.subject.history.explain(before, self.subject.migration)
+            before = self.target.before()
+            return self.target.history.explain(before, self.target.migration)
         except tuple(ERRORS):
             raise
-        except Exception as error:  # whatever a project's own operations raise
-            raise BrokenMigrationError(self.subject.key, error) from error
+        except Exception as error:  # a project's own operations may raise anything
+            raise BrokenMigrationError(self.target.key, error) from error
 
     def _say(self, text: str, ending: str | None = None) -> None:
         if self.options["verbosity"]:
@@ -123,7 +125,7 @@ class Split:
         return path
 
     def _show(self, made: Sequence[MigrationFile]) -> None:
-        heading = messages.heading(self.subject.migration, len(made))
+        heading = messages.heading(self.target.migration, len(made))
         self._say(self.style.MIGRATE_HEADING(heading))
         for part in made:
             self._say(f"  {self.style.MIGRATE_LABEL(self._path(part))}", ending=" ")
@@ -156,29 +158,27 @@ class Split:
             return False
 
     def _write(self, made: Sequence[MigrationFile]) -> None:
-        migration = self.subject.migration
-        expected = outcome(self.subject)
+        migration = self.target.migration
+        expected = outcome(self.target)
         names = [part.name for part in made]
         try:
             self.files.write()
             self._verify(names, expected)
         except RestoreError as error:
-            raise CommandError(
-                file_messages.not_restored(migration, error.paths)
-            ) from error
+            raise CommandError(messages.not_restored(migration, error.paths)) from error
         except OSError as error:
-            raise CommandError(file_messages.not_written(migration, error)) from error
+            raise CommandError(messages.not_written(migration, error)) from error
 
     def _verify(self, names: Sequence[str], expected: Outcome) -> None:
-        """Raise CommandError, with all files as they were, if they are not right."""
+        """Raise CommandError, and restore all files, if they do not do the same."""
         try:
-            verify(self.subject, names, expected)
+            verify(self.target, names, expected)
         except BaseException as error:
-            forget(self.subject, names)
+            forget(self.target, names)
             self.files.restore()
             if not isinstance(error, Exception):
                 raise
-            text = file_messages.not_verified(self.subject.migration, _said(error))
+            text = messages.not_verified(self.target.migration, _text_of(error))
             raise CommandError(text) from error
 
     def _list(self, made: Sequence[MigrationFile]) -> None:
@@ -186,11 +186,11 @@ class Split:
             for part in made:
                 self.command.stdout.write(self._path(part))
         elif not self.options["dry_run"]:
-            self._say(file_messages.written(len(made)))
+            self._say(messages.written(len(made)))
 
 
 def _diff(part: MigrationFile, path: str) -> Iterator[str]:
-    """Yield the lines of what becomes of a file."""
+    """Yield the lines of a file's diff."""
     before = "/dev/null" if part.old is None else path
     old, new = _lines(part.old or ""), _lines(part.new)
     return difflib.unified_diff(old, new, before, path, lineterm="")
@@ -201,11 +201,11 @@ def _lines(text: str) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
-def _said(error: Exception) -> str:
-    """Put an error into words."""
+def _text_of(error: Exception) -> str:
+    """Return the text of an error."""
     for kind, say in ERRORS.items():
         if isinstance(error, kind):
             return say(error)
     if isinstance(error, CommandError):
         return str(error)
-    return file_messages.unexpected(error)
+    return messages.unexpected(error)

@@ -1,12 +1,16 @@
-"""A file with other elements in its lists."""
+"""
+The text of a migration file, edited where its lists have their elements.
+
+All else stays as it is, to the letter: comments, functions, other attributes.
+"""
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from syzygy_like.makemigrations.split import imports as importing
 from syzygy_like.makemigrations.split.source import (
     Fault,
     Item,
@@ -16,13 +20,21 @@ from syzygy_like.makemigrations.split.source import (
 )
 
 _NEWLINE = "\n"
-# An element that is there already, by its index, or the code of a new one.
+# The index of an element that is already there, or the code of a new one.
 Entry = int | str
+
+# Where a name comes from: the module, and the name there, None for the module.
+Origin = tuple[str, str | None]
+
+# A module that has all names of another one, and more.
+_INCLUDED_IN: dict[Origin, Origin] = {
+    ("django.db", "models"): ("django.contrib.gis.db", "models")
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """What a list of the class, which has ``count`` elements, has from now on."""
+    """The new elements of a list of the class, which has ``count`` elements now."""
 
     name: str
     count: int
@@ -36,13 +48,14 @@ def rewritten(
     functions: Iterable[str] = (),
 ) -> str:
     """
-    Return the text of a file with other lists, and with what new elements need.
+    Return the text of a file with other lists, and what their new elements need.
 
-    Raises RewritingError where the text does not allow it.
+    ``imports`` are import statements, ``functions`` the sources of functions. Raises
+    RewritingError if the text does not allow it.
     """
     edits = [_edit(source, change) for change in changes]
-    if lines := importing.missing(source, imports):
-        offset = importing.place(source)
+    if lines := _missing_imports(source, imports):
+        offset = _place_of_imports(source)
         edits.append((offset, offset, "".join(f"{line}\n" for line in lines)))
     edits += [_function(source, function) for function in functions]
     text = source.text
@@ -53,9 +66,9 @@ def rewritten(
 
 
 def _function(source: Source, function: str) -> tuple[int, int, str]:
-    """Return what puts a function above the class."""
+    """Return the edit that adds a function above the class."""
     name = function.partition("(")[0].removeprefix("def ")
-    if name in importing.names(source):
+    if name in _names(source):
         raise RewritingError(Fault.NAME_TAKEN, name)
     offset = source.starts[source.migration.lineno - 1]
     return offset, offset, f"{function}\n\n"
@@ -82,7 +95,7 @@ def _edit(source: Source, change: Change) -> tuple[int, int, str]:
 
 
 def _added(source: Source, change: Change) -> tuple[int, int, str]:
-    """Return a list that the class has not had, above all else that it has."""
+    """Return the edit that adds a list at the top of the class."""
     body = source.migration.body
     first = body[1] if _is_docstring(source) and len(body) > 1 else body[0]
     start = source.starts[first.lineno - 1]
@@ -143,3 +156,86 @@ def _inner(literal: Literal) -> str:
 def _indentation(item: Item) -> str:
     lines = [line for line in item.code.splitlines() if line.strip()]
     return lines[0][: len(lines[0]) - len(lines[0].lstrip())]
+
+
+def _missing_imports(source: Source, needed: Iterable[str]) -> list[str]:
+    """
+    Return the import statements that new code needs and a file lacks.
+
+    Raises RewritingError if a name already means something else in the file.
+    """
+    present = {
+        binding
+        for node in source.tree.body
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for binding in _bindings(node)
+    }
+    taken = dict(_bound(source.tree))
+    lines = []
+    for name, origin in sorted(_wanted(needed), key=str):
+        if (name, origin) in present or (name, _INCLUDED_IN.get(origin)) in present:
+            continue
+        module, attribute = origin
+        if not _agrees(taken.get(name, origin), origin):
+            raise RewritingError(Fault.NAME_TAKEN, name)
+        lines.append(
+            f"from {module} import {attribute}" if attribute else f"import {module}"
+        )
+    return lines
+
+
+def _names(source: Source) -> set[str]:
+    """Return the names that mean something in a file."""
+    return {name for name, _ in _bound(source.tree)}
+
+
+def _place_of_imports(source: Source) -> int:
+    """Return the offset at which imports are added: below the existing ones."""
+    end = 0
+    for node in source.tree.body:
+        if node is source.migration:
+            break
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            end = node.end_lineno or 0
+    return source.starts[end]
+
+
+def _wanted(needed: Iterable[str]) -> set[tuple[str, Origin]]:
+    return {
+        binding
+        for line in needed
+        for node in ast.parse(line).body
+        for binding in _bindings(node)
+    }
+
+
+def _bindings(node: ast.AST) -> Iterator[tuple[str, Origin]]:
+    """Yield the names that an import binds, with their origins."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            name = alias.asname or alias.name.partition(".")[0]
+            yield name, (alias.name, None)
+    elif isinstance(node, ast.ImportFrom):
+        module = "." * node.level + (node.module or "")
+        for alias in node.names:
+            yield alias.asname or alias.name, (module, alias.name)
+
+
+def _bound(tree: ast.Module) -> Iterator[tuple[str, Origin]]:
+    """Yield the names that mean something in a module, with their origins."""
+    for statement in tree.body:
+        if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+            yield statement.name, ("", statement.name)
+            continue
+        for node in ast.walk(statement):
+            yield from _bindings(node)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield node.id, ("", node.id)
+
+
+def _agrees(there: Origin, wanted: Origin) -> bool:
+    """Return whether a name can mean both at once, as a package's name can."""
+    if there == wanted:
+        return True
+    packages = {origin[0].partition(".")[0] for origin in (there, wanted)}
+    return there[1] is None and wanted[1] is None and len(packages) == 1

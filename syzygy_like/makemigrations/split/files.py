@@ -1,8 +1,9 @@
-"""Files that are written all or not at all."""
+"""Files that are all written, or none of them."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import tempfile
@@ -12,23 +13,22 @@ from pathlib import Path
 Contents = dict[Path, bytes]
 
 
+@dataclasses.dataclass(eq=False)
 class RestoreError(Exception):
-    """Files cannot be made what they were."""
+    """The old contents of files cannot be restored."""
 
-    def __init__(self, paths: list[Path]):
-        super().__init__(paths)
-        self.paths = paths
+    paths: list[Path]
 
 
 class Files:
     """
-    Files and what they are to contain.
+    Files and their new contents.
 
-    ``write`` raises OSError if any cannot be written, and has written none then.
+    ``write`` raises OSError if a file cannot be written; it then writes none.
     """
 
     def __init__(self, contents: Contents):
-        # A link stays one: what it leads to is written.
+        # A link stays a link: the file that it leads to is written.
         self.contents = {path.resolve(): data for path, data in contents.items()}
         self.old: dict[Path, bytes | None] = {}
 
@@ -44,9 +44,9 @@ class Files:
 
     def restore(self) -> None:
         """
-        Make the files what they were, as far as they have changed.
+        Restore the old contents of the files that have changed.
 
-        Raises RestoreError for those of which that is not possible.
+        Raises RestoreError with the files that cannot be restored.
         """
         lost = [path for path, data in self.old.items() if not _restored(path, data)]
         if lost:
@@ -65,7 +65,7 @@ def _restored(path: Path, data: bytes | None) -> bool:
 
 
 def _replace(contents: Contents) -> None:
-    """Write files beside those they replace, and then put them there."""
+    """Write files beside those they replace, and then rename them."""
     with contextlib.ExitStack() as stack:
         ready = [
             (_temporary(path, data, stack, contents), path)
@@ -78,7 +78,7 @@ def _replace(contents: Contents) -> None:
 def _temporary(
     path: Path, data: bytes, stack: contextlib.ExitStack, others: Iterable[Path]
 ) -> Path:
-    """Write a file that is gone when the stack is left, unless it has moved."""
+    """Write a file that is removed when the stack is left, unless it was renamed."""
     handle, name = tempfile.mkstemp(prefix=".split-", suffix=".tmp", dir=path.parent)
     temporary = Path(name)
     stack.callback(temporary.unlink, missing_ok=True)

@@ -1,4 +1,4 @@
-"""What the parts of a migration are, and their files."""
+"""The parts of a migration, and their files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from syzygy_like.stages import Stage
 
 @dataclasses.dataclass(frozen=True)
 class MigrationFile:
-    """One of the migrations, as it is written. ``old`` is None for a new file."""
+    """One of the migrations, and its file's text. ``old`` is None for a new file."""
 
     name: str
     stage: Stage
@@ -31,49 +31,49 @@ class MigrationFile:
 
     @property
     def data(self) -> bytes:
-        """The bytes of the file. Raises UnicodeError if there are none."""
+        """The bytes of the file. Raises UnicodeError if it cannot be encoded."""
         return self.new.encode(self.encoding)
 
 
 def parts(
-    subject: MigrationToSplit, explanation: Explanation, include_header: bool = True
+    target: MigrationToSplit, explanation: Explanation, include_header: bool = True
 ) -> list[MigrationFile]:
     """
-    Return the migrations to write, of which the last one is the one there was.
+    Return the migrations to write; the last one has the original file.
 
     Raises CommandError or RewritingError if they cannot be written.
     """
-    author = FileWriter(subject, explanation)
-    split = author.kept(explanation)
-    names = _names(subject, [stage for stage, _ in split])
+    writer = FileWriter(target, explanation)
+    split = writer.kept(explanation)
+    names = _names(target, [stage for stage, _ in split])
     made = []
     own: list[tuple[str, str]] = []
     for name, (stage, operations) in zip(names, split, strict=True):
-        path = subject.path.with_name(f"{name}.py")
+        path = target.path.with_name(f"{name}.py")
         if name == names[-1]:
-            old, encoding = author.source.text, author.encoding
-            new = author.original(operations, own)
+            old, encoding = writer.source.text, writer.encoding
+            new = writer.original(operations, own)
         else:
             old, encoding = None, "utf-8"
-            new = author.new(name, operations, own, include_header)
+            new = writer.new(name, operations, own, include_header)
         made.append(MigrationFile(name, stage, operations, path, old, new, encoding))
-        own = [(subject.key[0], name)]
+        own = [(target.key[0], name)]
     return made
 
 
-def _names(subject: MigrationToSplit, stages: Sequence[Stage]) -> list[str]:
-    """Return the names. Raises CommandError if one is there already."""
-    app_label, name = subject.key
+def _names(target: MigrationToSplit, stages: Sequence[Stage]) -> list[str]:
+    """Return the names. Raises CommandError if one is already taken."""
+    app_label, name = target.key
     if len(stages) == 2 and Stage.PRE_DEPLOY in stages[0]:
         new = [_named(name, "expand", "part_1")]
     else:
         numbers = range(1, len(stages))
         new = [_named(name, f"part_{each}", f"step_{each}") for each in numbers]
     for each in new:
-        path = subject.path.with_name(f"{each}.py")
-        known = (app_label, each) in subject.history.loader.disk_migrations
+        path = target.path.with_name(f"{each}.py")
+        known = (app_label, each) in target.history.loader.disk_migrations
         if known or path.exists() or path.with_suffix("").exists():
-            raise CommandError(messages.name_taken(subject.migration, each))
+            raise CommandError(messages.name_taken(target.migration, each))
     return [*new, name]
 
 
@@ -81,8 +81,8 @@ def _named(name: str, *words: str) -> str:
     """
     Return the name of another migration, with a word after the number.
 
-    It does not begin with the name there is: as Django takes the beginning of a name
-    for the name, ``migrate shop 0007_swap`` would not know which one is meant.
+    It does not begin with the original name: Django accepts the beginning of a name, so
+    ``migrate shop 0007_swap`` would match both.
     """
     match = re.match("[0-9]+_", name)
     number = match[0] if match else ""

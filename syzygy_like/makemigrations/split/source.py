@@ -33,14 +33,13 @@ class Fault(enum.Enum):
     NAME_TAKEN = enum.auto()
 
 
+@dataclasses.dataclass(eq=False)
 class RewritingError(Exception):
-    """A file cannot be edited; ``name`` is what it is about, ``line`` where."""
+    """A file cannot be edited; ``name`` is the name concerned, ``line`` its line."""
 
-    def __init__(self, fault: Fault, name: str = "", line: int = 0):
-        super().__init__(fault, name, line)
-        self.fault = fault
-        self.name = name
-        self.line = line
+    fault: Fault
+    name: str = ""
+    line: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Source:
         self.starts = [0]
         for line in self.lines:
             self.starts.append(self.starts[-1] + len(line))
-        # Python counts lines as if they all ended alike, and so do the positions.
+        # Python counts lines as if they all had the same ending; so do its positions.
         plain = "".join(line.rstrip("\r\n") + "\n" for line in self.lines)
         try:
             self.tree = ast.parse(plain)
@@ -105,10 +104,10 @@ class Source:
 
     def literal(self, name: str, count: int) -> Literal | None:
         """
-        Return a list that the class has as an attribute, None if it has no such.
+        Return a list that is an attribute of the class, None if there is none.
 
-        Raises RewritingError if it is not one list with so many elements, or if
-        something else refers to it, and may count on what is in it.
+        Raises RewritingError if it is not one list with ``count`` elements, or if other
+        code refers to it and may depend on its elements.
         """
         values = list(_values(self.migration, name))
         if line := _mentioned(self.tree, self.migration, name, len(values)):
@@ -188,7 +187,7 @@ class Source:
         return self.starts[min(line, len(self.starts)) - 1] + column
 
     def _column(self, line: int, column: int) -> int:
-        """Return the column that a number of bytes comes to."""
+        """Return the column of a number of bytes."""
         return len(self.lines[line - 1].encode()[:column].decode())
 
 
@@ -208,9 +207,9 @@ def _values(migration: ast.ClassDef, name: str) -> Iterator[ast.expr]:
 
 def _mentioned(tree: ast.Module, migration: ast.ClassDef, name: str, times: int) -> int:
     """
-    Return a line that changes or reads an attribute, 0 if none does.
+    Return a line that changes or reads an attribute, 0 if there is none.
 
-    It is assigned so many ``times`` in the class, of which the first is no mention.
+    The class assigns it ``times`` times; the first assignment does not count.
     """
     lines = [
         node.lineno

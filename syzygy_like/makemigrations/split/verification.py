@@ -1,4 +1,4 @@
-"""Whether the parts that were written do what the migration did."""
+"""Whether the parts that were written do the same as the migration."""
 
 from __future__ import annotations
 
@@ -8,61 +8,63 @@ import importlib
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from django.core.management.base import CommandError
 from django.db.migrations.state import ModelState
 from django.db.migrations.writer import MigrationWriter
 
-from syzygy_like.makemigrations.split import file_messages
+from syzygy_like.makemigrations.split import messages
 from syzygy_like.makemigrations.split.migration import MigrationToSplit
 from syzygy_like.planning.history import History, on_disk
-from syzygy_like.planning.resolver import Policy, resolve
+from syzygy_like.planning.policy import Policy
+from syzygy_like.planning.resolver import resolve
 from syzygy_like.schema.tracking import SchemaPair, Tracker
 
-Models = dict[tuple[str, str], Any]
+# A model's fields, name, options, bases and managers, as text.
+Description = tuple[dict[str, str], list[str]]
+Models = dict[tuple[str, str], Description]
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a migration leaves: the tables and models then, the models in the end."""
+    """The tables and models after a migration, and the models after the whole plan."""
 
     schemas: SchemaPair
     then: Models
     end: Models
 
 
-def outcome(subject: MigrationToSplit) -> Outcome:
-    """Return what a migration leaves."""
-    tracker = subject.before()
-    subject.history.read(tracker, subject.migration)
-    return _outcome(subject.history, tracker)
+def outcome(target: MigrationToSplit) -> Outcome:
+    """Return the outcome of a migration."""
+    tracker = target.before()
+    target.history.read(tracker, target.migration)
+    return _outcome(target.history, tracker)
 
 
-def verify(subject: MigrationToSplit, names: Sequence[str], expected: Outcome) -> None:
+def verify(target: MigrationToSplit, names: Sequence[str], expected: Outcome) -> None:
     """
-    Look whether the files there are now come to the same.
+    Compare the outcome of the files that were written with the one expected.
 
-    Raises CommandError if they do not, and whatever loading them raises.
+    Raises CommandError if it differs, and whatever loading the files raises.
     """
-    forget(subject, names)
+    forget(target, names)
     history = on_disk()
-    keys = [(subject.key[0], name) for name in names]
+    keys = [(target.key[0], name) for name in names]
     first, last = history.plan.index(keys[0]), history.plan.index(keys[-1])
     tracker = history.at(history.plan[:first])
     for key in history.plan[first : last + 1]:
         migration, schemas = history.loader.graph.nodes[key], tracker.schemas
         step = history.read(tracker, migration)
         if key in keys and not resolve(step, schemas, Policy()).stage:
-            raise CommandError(file_messages.part_without_stage(migration))
+            raise CommandError(messages.part_without_stage(migration))
     if _outcome(history, tracker) != expected:
-        raise CommandError(file_messages.other_outcome(subject.migration))
+        raise CommandError(messages.other_outcome(target.migration))
 
 
-def forget(subject: MigrationToSplit, names: Sequence[str]) -> None:
-    """Let modules be imported anew."""
+def forget(target: MigrationToSplit, names: Sequence[str]) -> None:
+    """Let modules be imported again."""
     for name in names:
-        sys.modules.pop(f"{subject.package}.{name}", None)
+        sys.modules.pop(f"{target.package}.{name}", None)
     importlib.invalidate_caches()
 
 
@@ -75,14 +77,14 @@ def _models(tracker: Tracker) -> Models:
     return {key: _described(state) for key, state in tracker.state.models.items()}
 
 
-def _described(state: ModelState) -> Any:
-    """Return all that there is to a model, to compare even with a module's new copy."""
+def _described(state: ModelState) -> Description:
+    """Return a model as text, which is equal for a new copy of a module, too."""
     fields = {name: _text(field) for name, field in state.fields.items()}
-    rest = [state.name, state.options, state.bases, state.managers]
+    rest = (state.name, state.options, state.bases, state.managers)
     return fields, [_text(each) for each in rest]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     with contextlib.suppress(Exception):  # a lambda, for instance, cannot be written
         return MigrationWriter.serialize(value)[0]
     parts = value.deconstruct()[1:] if hasattr(value, "deconstruct") else value

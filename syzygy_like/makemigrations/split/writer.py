@@ -1,4 +1,4 @@
-"""The text of a migration's parts."""
+"""The text of the files into which a migration is split."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import re
 import tokenize
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from django.core.management.base import CommandError
 from django.db.migrations import Migration
@@ -18,41 +17,36 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.writer import OperationWriter
 
 from syzygy_like.expand_contract.data_functions import sources
-from syzygy_like.makemigrations.split import file_messages
+from syzygy_like.makemigrations.split import messages
+from syzygy_like.makemigrations.split.edits import Change, Entry, commented, rewritten
 from syzygy_like.makemigrations.split.migration import MigrationToSplit
-from syzygy_like.makemigrations.split.refusals import obstacles
-from syzygy_like.makemigrations.split.rewriting import (
-    Change,
-    Entry,
-    Source,
-    commented,
-    rewritten,
-)
+from syzygy_like.makemigrations.split.refusals import opaque_operations
+from syzygy_like.makemigrations.split.source import Source
 from syzygy_like.makemigrations.writer import StagedWriter
 from syzygy_like.planning.explanation import Explanation
 from syzygy_like.planning.history import as_written
 from syzygy_like.stages import Stage
 
-# What is of a migration's file: it can be imported from nowhere else.
+# The import of something that is defined in a migration's file.
 _OF_A_MIGRATION = re.compile(r"import .*\.[0-9]\S*")
 Group = tuple[Stage, tuple[Operation, ...]]
 
 
 class FileWriter:
-    """Writes the files, with the comments of each operation where that goes."""
+    """Writes the files; the comments of each operation go with it."""
 
-    def __init__(self, subject: MigrationToSplit, explanation: Explanation):
-        self.subject = subject
-        self.migration = subject.migration
+    def __init__(self, target: MigrationToSplit, explanation: Explanation):
+        self.target = target
+        self.migration = target.migration
         self.operations = self.migration.operations
-        data = subject.path.read_bytes()
+        data = target.path.read_bytes()
         self.encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         self.source = Source(data.decode(self.encoding))
         self.indexes = {id(each): n for n, each in enumerate(self.operations)}
         self.comments = self._comments(explanation)
 
     def _comments(self, explanation: Explanation) -> dict[int, list[str]]:
-        """Return comments by the identity of the operation that they go with."""
+        """Return comments by the id() of the operation that they go with."""
         literal = self.source.literal("operations", len(self.operations))
         items = literal.items if literal else ()
         written = [each for _, group in explanation.split for each in group]
@@ -64,12 +58,12 @@ class FileWriter:
 
     def kept(self, explanation: Explanation) -> list[Group]:
         """
-        Return the parts, with as little moved as can be.
+        Return the parts, moving as few operations as possible.
 
-        What cannot be read, cannot leave the file, and comes last in a part comes
-        first in the next one instead, which leaves the order as it is.
+        If the last operation of a part is opaque and cannot leave its file, it becomes
+        the first one of the next part; the order stays the same.
         """
-        free = {id(each.operation) for each in obstacles(explanation)}
+        free = {id(each.operation) for each in opaque_operations(explanation)}
         groups = [(stage, list(operations)) for stage, operations in explanation.split]
         for (_, group), (_, following) in itertools.pairwise(groups):
             while (
@@ -79,7 +73,7 @@ class FileWriter:
         return [(stage, tuple(group)) for stage, group in groups]
 
     def _is_bound(self, operation: Operation) -> bool:
-        """Tell whether an operation cannot be written to another file."""
+        """Return whether an operation cannot be written to another file."""
         try:
             self._code(operation, is_moved=True)
         except CommandError:
@@ -93,10 +87,10 @@ class FileWriter:
         own: Iterable[tuple[str, str]],
         include_header: bool,
     ) -> str:
-        """Return the text of a new file. Raises CommandError if it has none."""
+        """Return the text of a new file. Raises CommandError if impossible."""
         for operation in operations:
             self._code(operation, is_moved=True)
-        attributes: dict[str, Any] = {
+        attributes: dict[str, object] = {
             "initial": self.migration.initial,
             "atomic": self.migration.atomic,
             "dependencies": list(own) or self._dependencies(),
@@ -110,14 +104,14 @@ class FileWriter:
         return text.replace("\n", self.source.newline)
 
     def _dependencies(self) -> list[tuple[str, str]]:
-        """Return what the first new part depends on, as Django writes it."""
+        """Return the dependencies of the first new part, as Django writes them."""
         there = [as_written(each) for each in self.migration.dependencies]
-        return list(dict.fromkeys([*there, *self.subject.predecessors()]))
+        return list(dict.fromkeys([*there, *self.target.predecessors()]))
 
     def original(
         self, operations: Sequence[Operation], own: Sequence[tuple[str, str]]
     ) -> str:
-        """Return the text of the file there was, which may depend on others now."""
+        """Return the new text of the original file, which may depend on new files."""
         codes, imports = self._entries(operations)
         changes = [Change("operations", len(self.operations), codes)]
         if own:
@@ -129,12 +123,12 @@ class FileWriter:
                 if each[0] != own[0][0] or isinstance(each, SwappableTuple)
             ]
             changes.append(Change("dependencies", len(there), entries))
-        module = f"{self.subject.module}."
+        module = f"{self.target.module}."
         functions = [each.replace(module, "") for each in sources(operations)]
         return rewritten(self.source, changes, imports, functions)
 
     def _entries(self, operations: Sequence[Operation]) -> tuple[list[Entry], set[str]]:
-        """Return the operations of the file there was, and what they import."""
+        """Return the operations of the original file, and what they import."""
         entries: list[Entry] = []
         imports: set[str] = set()
         for operation in operations:
@@ -148,24 +142,24 @@ class FileWriter:
 
     def _code(self, operation: Operation, is_moved: bool) -> tuple[str, set[str]]:
         """
-        Return an operation as it is written, and what it imports.
+        Return the code of an operation, and its imports.
 
-        Raises CommandError if it cannot be written, or needs what cannot be imported.
+        Raises CommandError if it cannot be written, or cannot import what it needs.
         """
         number = self.indexes.get(id(operation), -1) + 1
         try:
             text, imports = OperationWriter(operation, indentation=0).serialize()
-        except Exception as error:  # a lambda, or whatever a deconstruct() raises
-            message = file_messages.unwritable(self.migration, number, operation, error)
+        except Exception as error:  # a lambda, or an error in a deconstruct()
+            message = messages.unwritable(self.migration, number, operation, error)
             raise CommandError(message) from error
-        local = f"import {self.subject.module}"
+        local = f"import {self.target.module}"
         if not is_moved and local in imports:
-            text = text.replace(f"{self.subject.module}.", "")
+            text = text.replace(f"{self.target.module}.", "")
             imports = imports - {local}
         if any(_OF_A_MIGRATION.fullmatch(each) or each == local for each in imports):
-            raise CommandError(file_messages.local(self.migration, number, operation))
+            raise CommandError(messages.local(self.migration, number, operation))
         if is_moved and "stage" in vars(operation) and not _writes_stage(operation):
-            raise CommandError(file_messages.staged(self.migration, number, operation))
+            raise CommandError(messages.staged(self.migration, number, operation))
         return text.removesuffix(","), imports
 
 
@@ -178,12 +172,12 @@ def _text(migration: Migration, include_header: bool) -> str:
 
 
 def _writes_stage(operation: Operation) -> bool:
-    """Tell whether an operation is written with its stage, as an argument."""
+    """Return whether an operation is written with its stage, as an argument."""
     return "stage" in inspect.signature(type(operation)).parameters
 
 
 def _distance(operation: Operation, other: Operation) -> int:
-    """Tell how far an operation is from another one: 0 if it is the same."""
+    """Return 0 for the same operation, 1 for the same target, 2 otherwise."""
     if operation is other:
         return 0
     return 1 if _target(operation) == _target(other) else 2

@@ -7,12 +7,15 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser, no_translations
 from django.core.management.commands import makemigrations
+from django.db.migrations import Migration
 from django.db.migrations.writer import MigrationWriter
 
-from syzygy_like.checks import suspended
+from syzygy_like.management.base import WithoutCheck
+
+Changes = dict[str, list[Migration]]
 
 
-class Command(makemigrations.Command):
+class Command(WithoutCheck, makemigrations.Command):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
@@ -28,35 +31,32 @@ class Command(makemigrations.Command):
             "makemigrations --split app_label migration_name.",
         )
 
-    def check(self, *args: Any, **kwargs: Any) -> None:
-        # It would stop at the very migrations that are to be made better.
-        with suspended():
-            super().check(*args, **kwargs)
-
     @no_translations
     def handle(self, *args: str, **options: Any) -> None:
         # Imported here, for it would make other commands slower to start.
         if options.get("split"):
-            from syzygy_like.makemigrations.split import split
+            from syzygy_like.makemigrations.split.command import split
 
             split(self, args, options)
         elif options.get("no_split") or options["update"]:
             super().handle(*args, **options)
         else:
-            from syzygy_like.makemigrations.run import Authoring
+            from syzygy_like.makemigrations.run import CommandQuestioner
 
-            with Authoring(self, options).splitting():
+            with CommandQuestioner(self, options).splitting():
                 super().handle(*args, **options)
 
-    def write_to_last_migration_files(self, changes: Any) -> None:
-        from syzygy_like.makemigrations.split.databases import refuse_update
+    def write_to_last_migration_files(self, changes: Changes) -> None:
+        from syzygy_like.makemigrations.split.refusals import refuse_update
 
         for app_label in changes:
             refuse_update(app_label)
         super().write_to_last_migration_files(changes)
 
     def write_migration_files(
-        self, changes: Any, update_previous_migration_paths: Any = None
+        self,
+        changes: Changes,
+        update_previous_migration_paths: dict[str, str] | None = None,
     ) -> None:
         from syzygy_like.makemigrations import messages
         from syzygy_like.makemigrations.run import stages
@@ -73,7 +73,7 @@ class Command(makemigrations.Command):
         try:
             super().write_migration_files(changes, update_previous_migration_paths)
         except BaseException as error:
-            # One half without the other would look like all there is to do.
+            # One part without the other would look like the whole change.
             written = [] if self.update else getattr(self, "written_files", [])
             for path in written:
                 Path(path).unlink(missing_ok=True)

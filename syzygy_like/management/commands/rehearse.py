@@ -1,4 +1,4 @@
-"""Plays the coming deploy on scratch databases, with both versions of the code."""
+"""Rehearses the next deploy on scratch databases, with both versions at work."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser, no_translations
 from django.db import DEFAULT_DB_ALIAS
 
-FORMATS = ("text", "json", "github", "sarif")
+from syzygy_like.management.migrate.options import BY_NAME
+from syzygy_like.rehearsal.report import FORMATS
 
 
 class Command(BaseCommand):
     help = (
-        "Rehearses the coming deploy on a scratch database: applies its migrations in "
-        "stages while old and new models are at work, and reports what fails."
+        "Rehearses the next deploy on a scratch database: applies its migrations in "
+        "stages while the models of both versions are at work, and reports what fails."
     )
     # The migrations that are looked at here are those that a check would stop at.
     requires_system_checks = ()
@@ -23,8 +24,8 @@ class Command(BaseCommand):
             "--database",
             action="append",
             metavar="ALIAS",
-            help="Takes a scratch database in place of this one; may be given several "
-            f'times. Defaults to the "{DEFAULT_DB_ALIAS}" database.',
+            help="Uses a scratch database in place of this one; you can give several. "
+            f'Defaults to the "{DEFAULT_DB_ALIAS}" database.',
         )
         self._add_start(parser)
         parser.add_argument(
@@ -36,15 +37,15 @@ class Command(BaseCommand):
         parser.add_argument(
             "--all-models",
             action="store_true",
-            help="Tries everything with all models, not only with those that the "
-            "migrations are about.",
+            help="Tries all models, not only those that the migrations are about.",
         )
         parser.add_argument(
             "--contrast",
             action="store_true",
-            help="Shows as well what a plain migrate would do to the old code.",
+            help="Also shows what a plain migrate would do to the old version.",
         )
-        self._add_pre_deploy(parser)
+        for name in ("bridge", "skip_blocked"):
+            BY_NAME[name].as_for("migrate --pre-deploy").add_to(parser)
         parser.add_argument(
             "--format",
             choices=FORMATS,
@@ -63,41 +64,20 @@ class Command(BaseCommand):
             nargs="+",
             action="extend",
             metavar="APP_LABEL.MIGRATION",
-            help="Begins where this migration is the last of its app, rather than "
-            'where the database is; "zero" is before the first.',
+            help="Starts where this migration is the last one of its app, not where "
+            'the database is; "zero" is before the first one.',
         )
         start.add_argument(
             "--from-git",
             dest="revision",
             metavar="REVISION",
-            help="Begins with the migrations that there were at a revision of git.",
-        )
-
-    def _add_pre_deploy(self, parser: CommandParser) -> None:
-        bridge = parser.add_mutually_exclusive_group()
-        bridge.add_argument(
-            "--bridge",
-            action="store_true",
-            default=None,
-            help="As for migrate --pre-deploy.",
-        )
-        bridge.add_argument(
-            "--no-bridge",
-            action="store_false",
-            dest="bridge",
-            default=None,
-            help="As for migrate --pre-deploy.",
-        )
-        parser.add_argument(
-            "--skip-blocked",
-            action="store_true",
-            help="As for migrate --pre-deploy.",
+            help="Starts with the migrations of a git revision.",
         )
 
     @no_translations
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         # Imported here, for other commands load this module for their help.
         from syzygy_like.management.commands import migrate
-        from syzygy_like.rehearsal.command import Rehearsing
+        from syzygy_like.rehearsal.command import RehearsalCommand
 
-        Rehearsing(self, options, migrate.Command).run()
+        RehearsalCommand(self, options, migrate.Command).run()

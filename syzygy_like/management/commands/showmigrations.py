@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser, OutputWrapper
@@ -12,25 +13,29 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
-from syzygy_like.checks import suspended
 from syzygy_like.executor.status import Status, remarks, statuses
+from syzygy_like.management.base import WithoutCheck
 from syzygy_like.planning.history import UnloadableError, loading
-from syzygy_like.planning.messages import settings
+from syzygy_like.planning.messages import checks
 from syzygy_like.safeguards.connections import connect
 
+FORMATS = ("list", "plan", "json")
 Statuses = dict[tuple[str, str], Status]
 
 
 class AnnotatedOutput(OutputWrapper):
     """Adds to the lines of migrations what becomes of them, if anything does."""
 
-    def __init__(self, out: Any, statuses: Statuses):
-        super().__init__(out)
+    def __init__(self, out: OutputWrapper, statuses: Statuses):
+        super().__init__(out)  # type: ignore[arg-type]
         self.statuses = statuses
         self.app_label = ""
 
     def write(  # type: ignore[override]
-        self, msg: str = "", style_func: Any = None, ending: str | None = None
+        self,
+        msg: str = "",
+        style_func: Callable[[str], str] | None = None,
+        ending: str | None = None,
     ) -> None:
         mark, _, rest = msg.strip().partition("] ")
         name = rest.split()[0] if rest.split() else ""
@@ -44,28 +49,28 @@ class AnnotatedOutput(OutputWrapper):
         super().write(msg, style_func, ending)
 
 
-class Command(showmigrations.Command):
+class Command(WithoutCheck, showmigrations.Command):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
             "--format",
-            choices=("list", "plan", "json"),
+            choices=FORMATS,
             help="How to print the migrations: as by --list, as by --plan, or as "
             "JSON, in the order of the plan.",
         )
 
-    def check(self, *args: Any, **kwargs: Any) -> None:
-        with suspended():
-            super().check(*args, **kwargs)
-
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
+        if options["format"] not in (None, *FORMATS):
+            known, given = ", ".join(FORMATS), options["format"]
+            text = f"--format takes one of {known}, not {given!r}."
+            raise CommandError(text, returncode=2)
         connection = connections[options["database"]]
         connect(connection.alias)
         try:
             with loading():
                 loader = MigrationLoader(connection, ignore_no_migrations=True)
         except UnloadableError as error:
-            raise CommandError(settings.unloadable(error)) from error
+            raise CommandError(checks.unloadable(error)) from error
         found = statuses(loader, connection.alias)
         said = list(remarks(loader, connection.alias))
         if options["format"] == "json":

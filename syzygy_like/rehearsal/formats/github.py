@@ -14,7 +14,7 @@ from syzygy_like.rehearsal.report import Failure, Report, Verdict
 TITLE = "migrate rehearsal"
 
 
-def rendered(report: Report) -> str:
+def render(report: Report) -> str:
     """Return a command a line: errors, warnings, and the verdict as a notice."""
     return "\n".join(
         [
@@ -29,14 +29,14 @@ def _errors(report: Report) -> list[str]:
     # GitHub shows ten of a kind: what nothing had predicted comes first.
     counted = [each for each in report.failures if each.reason and each.counts]
     disagreements, rest = (
-        [_of_mishap("error", each) for each in some]
+        [_of_failure("error", each) for each in some]
         for some in (report.disagreements, counted)
     )
-    troubles = [
-        _command("error", findings.trouble(each), each.text, each.path)
-        for each in report.troubles
+    deploy_problems = [
+        _command("error", findings.deploy_problem(each), each.text, each.path)
+        for each in report.deploy_problems
     ]
-    return [*disagreements, *troubles, *rest]
+    return [*disagreements, *deploy_problems, *rest]
 
 
 def _warnings(report: Report) -> list[str]:
@@ -57,15 +57,15 @@ def _warnings(report: Report) -> list[str]:
         if not each.reason.hazard
     ]
     others = [
-        _of_mishap("warning", each)
+        _of_failure("warning", each)
         for each in report.failures
         if each.reason and not each.counts
     ]
     return [*others, *blocking, *unconfirmed]
 
 
-def _of_mishap(name: str, failure: Failure) -> str:
-    title, text = findings.title(failure), findings.described(failure)
+def _of_failure(name: str, failure: Failure) -> str:
+    title, text = findings.title(failure), findings.describe(failure)
     return _command(name, title, text, failure.path)
 
 

@@ -22,13 +22,13 @@ PROJECT = "manage.py"
 Data = dict[str, Any]
 
 
-def rendered(report: Report) -> str:
-    """Return a log of one run, with a result for each mishap and trouble; in ASCII."""
+def render(report: Report) -> str:
+    """Return a log of one run, a result for each finding that counts, in ASCII."""
     predicted = [each for each in report.failures if each.reason]
     results = [
-        *map(_mishap, report.disagreements),
-        *map(_trouble, report.troubles),
-        *map(_mishap, predicted),
+        *map(_failure, report.disagreements),
+        *map(_deploy_problem, report.deploy_problems),
+        *map(_failure, predicted),
     ]
     rules = list(dict.fromkeys(result["ruleId"] for result in results))
     driver = {
@@ -47,26 +47,26 @@ def rendered(report: Report) -> str:
     return json.dumps(log, indent=2)
 
 
-def _mishap(failure: Failure) -> Data:
+def _failure(failure: Failure) -> Data:
     rule = failure.reason.rule if failure.reason else "unpredicted"
     what = {
         "database": failure.database,
         "migration": failure.migration,
-        "code": failure.version.value,
-        "moment": failure.phase.value,
+        "version": failure.version.value,
+        "phase": failure.phase.value,
         "model": failure.model,
         "action": failure.action,
     }
     properties = {**what, "predicted": failure.reason is not None}
-    result = _result(rule, findings.described(failure), failure.path, what, properties)
+    result = _result(rule, findings.describe(failure), failure.path, what, properties)
     is_error = failure.counts or failure.reason is None
     return {**result, "level": "error" if is_error else "warning"}
 
 
-def _trouble(trouble: DeployProblem) -> Data:
-    what = {"database": trouble.database, "migration": trouble.migration}
-    text = "\n".join(filter(None, (findings.trouble(trouble), trouble.text)))
-    return _result(trouble.kind.replace(" ", "-"), text, trouble.path, what, what)
+def _deploy_problem(problem: DeployProblem) -> Data:
+    what = {"database": problem.database, "migration": problem.migration}
+    text = "\n".join(filter(None, (findings.deploy_problem(problem), problem.text)))
+    return _result(problem.kind.replace(" ", "-"), text, problem.path, what, what)
 
 
 def _result(rule: str, text: str, path: str, what: Data, properties: Data) -> Data:

@@ -51,7 +51,7 @@ WHERE pid = %s AND locktype = 'relation' AND granted
 @dataclasses.dataclass(frozen=True)
 class Table:
     """
-    A table at some moment.
+    A table at some time.
 
     ``mode`` is the strongest lock that the own backend holds, ``filenode`` the file
     the rows are in. The others count what has been done to it since ever: sequential
@@ -93,7 +93,7 @@ def stronger(*modes: str) -> str:
     return max(modes, key=lambda mode: RANKS.get(mode, -1))
 
 
-class Watch:
+class LockSampler:
     """
     The locks that a backend is seen to hold while it runs one statement.
 
@@ -108,7 +108,7 @@ class Watch:
         self._ready, self._done = threading.Event(), threading.Event()
         self._sampling: Future[None]
 
-    def start(self, pool: ThreadPoolExecutor) -> Watch:
+    def start(self, pool: ThreadPoolExecutor) -> LockSampler:
         """Sample in a thread, whose connections are its own; return once it does."""
         self._sampling = pool.submit(self._sample)
         self._ready.wait()

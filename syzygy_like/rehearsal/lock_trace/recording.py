@@ -17,7 +17,7 @@ NOTHING = Table()
 
 @dataclasses.dataclass(frozen=True)
 class Ran:
-    """A statement that was run, with the moments in seconds of some clock."""
+    """A statement that was run, with the times in seconds of some clock."""
 
     sql: str
     begun: float
@@ -26,7 +26,7 @@ class Ran:
 
 @dataclasses.dataclass
 class Entry:
-    """What is told of all equal statements. ``locks`` has seconds by table and mode."""
+    """What all equal statements did. ``locks`` has seconds by table and mode."""
 
     times: int = 0
     seconds: float = 0.0

@@ -8,6 +8,10 @@ from django.db import DEFAULT_DB_ALIAS
 
 from syzygy_like.compatibility import RULES
 from syzygy_like.compatibility.wording import NEW, OLD
+from syzygy_like.planning.explanation import Explanation
+from syzygy_like.planning.messages.fixes import fix as propose
+from syzygy_like.planning.policy import is_third_party
+from syzygy_like.planning.resolver import Resolution
 from syzygy_like.rehearsal.report import (
     DeployProblem,
     Failure,
@@ -19,31 +23,37 @@ from syzygy_like.rehearsal.report import (
     Verdict,
     Version,
 )
+from syzygy_like.stages import Stage, StageSource
 
 LONGEST_QUERY = 300
 MOST_OTHERS = 5
 
-_CODES = {Version.OLD: OLD, Version.NEW: NEW}
-_MOMENTS = {
+_VERSIONS = {Version.OLD: OLD, Version.NEW: NEW}
+# How to undo a stage that was set by hand.
+_UNSET = {
+    StageSource.DECLARED: "remove the stage from {migration}",
+    StageSource.OVERRIDE: "remove {migration} from MIGRATION_STAGES_OVERRIDE",
+}
+_PHASES = {
     Phase.WINDOW: "in the window",
     Phase.AFTER: "after the deploy",
-    Phase.STRAIGHT: "after a plain migrate",
+    Phase.PLAIN: "after a plain migrate",
     Phase.REVERTED: "after reverting",
 }
-_TROUBLES = {
+_DEPLOY_PROBLEMS = {
     "blocked": "The plan is blocked: nothing is applied.",
-    "failed": "A migration did not run.",
-    "schema": "The deploy ends with another schema than a plain migrate.",
-    "not reverted": "Reverting does not lead back to the schema of the start.",
+    "failed": "The migration failed.",
+    "schema": "The deploy ends with a different schema than a plain migrate.",
+    "not reverted": "Reverting does not restore the schema of the start.",
 }
-MADE_UP = "The rows that it found are made up. If that is why: --rows 0"
-UNPREDICTED = "Something failed that nothing had predicted."
+MADE_UP = "The rehearsal made up the rows. If they are the cause, add --rows 0."
+UNPREDICTED = "This failure was not predicted."
 UNCONFIRMED = "Predicted, but nothing failed"
-HELP = 'See the page "Formats of a rehearsal\'s report" of the documentation.'
+HELP = "See docs/reference/rehearsal-formats.rst."
 REPORT_IT = (
-    "If a migration does what cannot be read (RunPython, RunSQL, an operation of "
-    "your own), set its stage by hand. Otherwise this is a bug of syzygy-like: please "
-    "report it, with the migration and these lines."
+    "If the migration has RunPython, RunSQL or a custom operation, declare its stage. "
+    "Otherwise this is a bug in syzygy-like. Please report it with the migration and "
+    "these lines."
 )
 
 
@@ -68,10 +78,10 @@ def named(migration: str, database: str) -> str:
 
 
 def summary(failure: Failure) -> str:
-    """Return who failed, when and at what: "The old code fails in the window: ..."."""
+    """Return who failed, when, at what: "The old version fails in the window: ..."."""
     what = ", ".join(filter(None, (failure.model, failure.action)))
-    code, phase = _CODES[failure.version].capitalize(), _MOMENTS[failure.phase]
-    return shortened(named(f"{code} fails {phase}: {what}", failure.database))
+    version, phase = _VERSIONS[failure.version].capitalize(), _PHASES[failure.phase]
+    return shortened(named(f"{version} fails {phase}: {what}", failure.database))
 
 
 def evidence(failure: Failure) -> list[str]:
@@ -98,8 +108,54 @@ def fix(reason: Reason) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def described(failure: Failure) -> str:
-    """Return all that is to be said of a mishap, in lines."""
+def too_early(
+    migration: str,
+    source: StageSource | None,
+    inferred: Resolution,
+    explanation: Explanation,
+) -> str:
+    """
+    Say what to do about a migration that breaks the old version.
+
+    ``source`` says where its stage was set by hand, if it was.
+    """
+    if (
+        source in _UNSET
+        and not inferred.stage
+        and is_third_party(explanation.migration)
+    ):
+        return f"Fix: {_unset(migration, source)}. It is then applied in parts."
+    if not inferred.stage:
+        return propose(explanation)
+    if Stage.PRE_DEPLOY in inferred.stage:
+        return (
+            f"Fix: if {migration} has RunPython, RunSQL or a custom operation, declare "
+            "its stage: stage = Stage.POST_DEPLOY"
+        )
+    if source in _UNSET:
+        return (
+            f"Fix: {_unset(migration, source)}. Its operations belong after the "
+            "deploy, and migrate --pre-deploy defers them."
+        )
+    return (
+        f"Fix: run migrate --pre-deploy. It defers {migration} until after the deploy."
+    )
+
+
+def too_late(migration: str, source: StageSource | None) -> str:
+    """Say what to do about a migration that the new version cannot wait for."""
+    if source in _UNSET:
+        unset = _unset(migration, source)
+        return f"Fix: {unset}. Its operations belong before the deploy."
+    return f"Fix: apply {migration} before the deploy: stage = Stage.PRE_DEPLOY"
+
+
+def _unset(migration: str, source: StageSource | None) -> str:
+    return _UNSET[source].format(migration=migration) if source else ""
+
+
+def describe(failure: Failure) -> str:
+    """Return all that a report says of a failure, in lines."""
     lines = [summary(failure), *evidence(failure)]
     if failure.reason:
         lines += [f"Why: {why(failure.reason)}", *fix(failure.reason)]
@@ -109,23 +165,23 @@ def described(failure: Failure) -> str:
 
 
 def title(failure: Failure) -> str:
-    """Return what a mishap is listed under: "shop.0002_name: null-rejected"."""
+    """Return what a failure is listed under: "shop.0002_name: null-rejected"."""
     cause = failure.migration or "no migration found"
     rule = failure.reason.rule if failure.reason else "not predicted"
     return f"{named(cause, failure.database)}: {rule}"
 
 
-def trouble(trouble: DeployProblem) -> str:
-    """Return what is wrong with a deployment: "shop.0002_name: A migration..."."""
-    text = _TROUBLES.get(trouble.kind, trouble.kind)
-    if trouble.migration:
-        return f"{named(trouble.migration, trouble.database)}: {text}"
-    return named(text.removesuffix("."), trouble.database) + "."
+def deploy_problem(deploy_problem: DeployProblem) -> str:
+    """Return what is wrong with a deploy: "shop.0002_name: The migration failed."."""
+    text = _DEPLOY_PROBLEMS.get(deploy_problem.kind, deploy_problem.kind)
+    if deploy_problem.migration:
+        return f"{named(deploy_problem.migration, deploy_problem.database)}: {text}"
+    return named(text.removesuffix("."), deploy_problem.database) + "."
 
 
 def unconfirmed(finding: Unconfirmed) -> str:
     """Return what was predicted and did not happen."""
-    phase = named(_MOMENTS[finding.phase], finding.database)
+    phase = named(_PHASES[finding.phase], finding.database)
     doubt = "hazard: " if finding.reason.hazard else ""
     return f"{doubt}{phase}: {why(finding.reason)}"
 
@@ -152,7 +208,9 @@ def rule(id: str) -> str:
     if id in RULES:
         return RULES[id].what_breaks.replace("``", "`")
     return (
-        UNPREDICTED if id == "unpredicted" else _TROUBLES.get(id.replace("-", " "), id)
+        UNPREDICTED
+        if id == "unpredicted"
+        else _DEPLOY_PROBLEMS.get(id.replace("-", " "), id)
     )
 
 
@@ -162,20 +220,20 @@ def verdict(report: Report) -> str:
     parts = []
     if counted:
         parts.append(_failures(counted))
-    if report.troubles:
-        parts.append(_count(len(report.troubles), "trouble"))
+    if report.deploy_problems:
+        parts.append(_count(len(report.deploy_problems), "deploy problem"))
     if parts:
-        found = f"Not ready to be deployed: {', '.join(parts)}."
+        found = f"Not ready to deploy: {', '.join(parts)}."
     else:
         played = {(each.database, each.migration) for each in report.planned}
         migrations = _count(len(played), "pending migration")
         found = f"Nothing failed: {migrations}, {_count(len(report.steps), 'step')}."
     others = [each for each in report.failures if not each.counts]
-    straight = [each for each in others if each.phase is Phase.STRAIGHT]
-    if len(straight) < len(others):
-        found += " Hazards came true: see above."
-    if straight:
-        found += f" After a plain migrate: {_failures(straight)} of the old code."
+    plain = [each for each in others if each.phase is Phase.PLAIN]
+    if len(plain) < len(others):
+        found += " Some hazards came true: see above."
+    if plain:
+        found += f" After a plain migrate: {_failures(plain)} of the old version."
     return found
 
 

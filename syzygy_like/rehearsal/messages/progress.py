@@ -11,28 +11,28 @@ from syzygy_like.planning.messages.checks import listed
 from syzygy_like.rehearsal.messages.findings import first_line
 from syzygy_like.rehearsal.workload.runner import FailedAction
 
-STRAIGHT = "Migrating a copy in one go"
-OWN = "Letting the old code work on its own database"
+PLAIN = "Running a plain migrate on a copy"
+OWN = "Running the old version on its own schema"
 PRE_DEPLOY = "Running migrate --pre-deploy"
-WINDOW = "Letting old and new code work"
+WINDOW = "Running both versions"
 POST_DEPLOY = "Running migrate --post-deploy"
-AFTER = "Letting the new code work"
+AFTER = "Running the new version"
 REVERT = "Reverting to the start"
-CONTRAST = "Letting the old code work after a plain migrate"
-JUDGING = "Looking for causes"
+CONTRAST = "Running the old version after a plain migrate"
+DIAGNOSIS = "Finding the causes"
 MOST_MODELS = 5
 INTERRUPTED = "Interrupted. The scratch databases are dropped."
-NO_ROWS = "--rows takes a number from 0."
+NO_ROWS = "--rows takes a number, 0 or more."
 NOTHING_PENDING = "No migrations to apply: there is nothing to rehearse."
 
-# The two sides of a comparison of schemas, by the kind of trouble.
+# The two sides of a comparison of schemas, by the kind of deploy problem.
 SIDES = {
-    "schema": ("in stages", "in one go"),
+    "schema": ("in stages", "plain migrate"),
     "not reverted": ("after reverting", "at the start"),
 }
 
 
-def opening(alias: str) -> str:
+def applying_start(alias: str) -> str:
     """Say that a scratch database is being made."""
     return f"Migrating a scratch database for {alias!r} to the start"
 
@@ -45,31 +45,33 @@ def filling(alias: str, rows: int) -> str:
 def no_copies(alias: str, why: str) -> str:
     """Say what is left out where a database cannot be copied."""
     return (
-        f"The scratch database of {alias!r} could not be copied ({why.strip()}): the "
-        "end was not compared with a plain migrate's, and causes were not looked for."
+        f"The scratch database of {alias!r} cannot be copied ({why.strip()}). So the "
+        "final schema was not compared with that of a plain migrate, and the causes of "
+        "failures were not searched for."
     )
 
 
 def without_account(alias: str) -> str:
     """Say that no user was made, whose rights end with the scratch database."""
     return (
-        f"The user of {alias!r} may not make a user for the rehearsal, or the server "
-        "does not let that one in: statements were run with its own rights, and only "
-        "read for what leads outside of the scratch database."
+        f"The user of {alias!r} cannot create a user for the rehearsal, or the server "
+        "does not let the new user log in. So statements ran with the rights of the "
+        "user in the settings. They were only read for names outside of the scratch "
+        "database."
     )
 
 
 def no_such_database(alias: str) -> str:
     """Say that the settings have no such database."""
-    return f"There is no database {alias!r} in the setting DATABASES."
+    return f"The setting DATABASES has no database {alias!r}."
 
 
 def other_migrate(module: str) -> str:
     """Say that another app's migrate comes first."""
     return (
-        f"The project's migrate is {module}, which knows nothing of stages: put "
+        f"The project's migrate command is {module}, which does not know stages. Put "
         '"syzygy_like" before that app in INSTALLED_APPS, or let its command inherit '
-        "from ours."
+        "from that of syzygy_like."
     )
 
 
@@ -80,7 +82,7 @@ def unwritten(path: str, error: OSError) -> str:
 
 def not_writable(path: str) -> str:
     """Say that there can be no such file."""
-    return f"--output {path}: there is no folder to write that file to."
+    return f"--output {path}: this file cannot be written."
 
 
 def lost(alias: str, why: str) -> str:
@@ -91,32 +93,39 @@ def lost(alias: str, why: str) -> str:
     )
 
 
-def baseline_failures(code: str, alias: str, failures: Sequence[FailedAction]) -> str:
-    """Say what is left out, for a code cannot do it on its own database either."""
+def baseline_failures(
+    version: str, alias: str, failures: Sequence[FailedAction]
+) -> str:
+    """Say what is left out, because a version fails on its own schema too."""
     first = failures[0]
     names = sorted({each.model for each in failures})
     more = [f"{len(names) - MOST_MODELS} more"] if len(names) > MOST_MODELS else []
     models = listed([*names[:MOST_MODELS], *more])
     return (
-        f"What {code} cannot do on its own database {alias!r} either, with {models}: "
-        f"{first.model}, {first.action}: {type(first.error).__name__}: "
-        f"{first_line(str(first.error))}"
+        f"{version.capitalize()} also fails on its own schema of {alias!r}, with "
+        f"{models}. These failures are left out. The first one: {first.model}, "
+        f"{first.action}: {type(first.error).__name__}: {first_line(str(first.error))}"
     )
 
 
 def no_contrast(error: str) -> str:
     """Say that a plain migrate fails, too."""
-    return f"What a plain migrate would break is not known: {first_line(error)}"
+    return f"A plain migrate fails, so nothing was compared: {first_line(error)}"
 
 
 def irreversible(migration: Migration, operation: str) -> str:
     """Say why nothing was reverted."""
-    return f"Not reverted: {migration} cannot be, for: {operation}"
+    return f"Not reverted: {migration} is irreversible ({operation})."
 
 
 def rows_in_the_way(key: Key | None, error: str) -> str:
-    """Say that rows which the new code has written are in the way of reverting."""
+    """Say that rows which the new version has written are in the way of reverting."""
     return (
-        f"Not reverted: rows that the new code may write are in the way of unapplying "
-        f"{'.'.join(key or ())} ({first_line(error)})."
+        f"Not reverted: {'.'.join(key or ())} cannot be unapplied, because of rows "
+        f"that the new version may write ({first_line(error)})."
     )
+
+
+def no_such_format(name: object, formats: Sequence[str]) -> str:
+    """Say that a report is not printed in a format."""
+    return f"--format takes one of {', '.join(formats)}, not {name!r}."

@@ -14,7 +14,7 @@ from syzygy_like.rehearsal.report import Failure, Phase, Report, Statement, Verd
 WIDTH = 100
 
 
-def text(report: Report, style: Style) -> str:
+def render(report: Report, style: Style) -> str:
     """Return a report in lines, the worst first and the verdict last."""
     parts = [each(report, style) for each in _SECTIONS]
     write = style.ERROR if report.exit_code else style.SUCCESS
@@ -26,20 +26,20 @@ def _unpredicted(report: Report, style: Style) -> list[str]:
     if not report.disagreements:
         return []
     return [
-        style.MIGRATE_HEADING("Failures that nothing had predicted:"),
+        style.MIGRATE_HEADING("Failures that were not predicted:"),
         *_by_migration(report.disagreements, style),
         *_wrapped(findings.REPORT_IT, 2),
     ]
 
 
-def _troubles(report: Report, style: Style) -> list[str]:
-    if not report.troubles:
+def _deploy_problems(report: Report, style: Style) -> list[str]:
+    if not report.deploy_problems:
         return []
-    lines = [style.MIGRATE_HEADING("The deployment as a whole:")]
-    for trouble in report.troubles:
-        lines += _wrapped(findings.trouble(trouble), 2, style.ERROR)
-        lines += _indented(trouble.text.splitlines(), 4)
-        if trouble.kind == "failed":
+    lines = [style.MIGRATE_HEADING("Problems of the whole deploy:")]
+    for deploy_problem in report.deploy_problems:
+        lines += _wrapped(findings.deploy_problem(deploy_problem), 2, style.ERROR)
+        lines += _indented(deploy_problem.text.splitlines(), 4)
+        if deploy_problem.kind == "failed":
             lines += _wrapped(findings.MADE_UP, 4)
     return lines
 
@@ -53,13 +53,13 @@ def _hazards(report: Report, style: Style) -> list[str]:
     found = [
         each
         for each in report.failures
-        if not each.counts and each.phase is not Phase.STRAIGHT
+        if not each.counts and each.phase is not Phase.PLAIN
     ]
-    return _predicted("Hazards, which came true:", found, style)
+    return _predicted("Hazards that came true:", found, style)
 
 
 def _contrast(report: Report, style: Style) -> list[str]:
-    found = [each for each in report.failures if each.phase is Phase.STRAIGHT]
+    found = [each for each in report.failures if each.phase is Phase.PLAIN]
     return _predicted("What a plain migrate would break:", found, style)
 
 
@@ -71,7 +71,7 @@ def _predicted(heading: str, found: Iterable[Failure], style: Style) -> list[str
 
 
 def _by_migration(failures: Iterable[Failure], style: Style) -> list[str]:
-    """Return the mishaps under their migrations, those of one reason together."""
+    """Return the failures under their migrations, those of one reason together."""
     groups: dict[str, list[Failure]] = {}
     for each in failures:
         cause = findings.named(each.migration or "No migration found", each.database)
@@ -82,14 +82,14 @@ def _by_migration(failures: Iterable[Failure], style: Style) -> list[str]:
         lines.append(f"  {style.MIGRATE_LABEL(heading)}")
         for reason in dict.fromkeys(each.reason for each in members):
             for failure in (each for each in members if each.reason == reason):
-                lines += _mishap(failure, style)
+                lines += _failure(failure, style)
             if reason:
                 lines += _wrapped(f"Why: {findings.why(reason)}", 4)
                 lines += _indented(findings.fix(reason), 4)
     return lines
 
 
-def _mishap(failure: Failure, style: Style) -> list[str]:
+def _failure(failure: Failure, style: Style) -> list[str]:
     lines = _wrapped(findings.summary(failure), 4, style.ERROR)
     for each in findings.evidence(failure):
         lines += _wrapped(each, 6)
@@ -117,7 +117,7 @@ def _plan(report: Report, style: Style) -> list[str]:
         for each in report.planned
     ]
     verdict = "On PostgreSQL" if report.traffic else ""
-    headings = ("Migration", "What becomes of it", verdict)
+    headings = ("Migration", "Outcome", verdict)
     return [style.MIGRATE_HEADING("Plan:"), *_table([headings, *rows], 2)]
 
 
@@ -180,7 +180,7 @@ def _notes(report: Report, style: Style) -> list[str]:
 
 _SECTIONS = (
     _unpredicted,
-    _troubles,
+    _deploy_problems,
     _failures,
     _hazards,
     _contrast,

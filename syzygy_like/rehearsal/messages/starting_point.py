@@ -6,57 +6,61 @@ from collections.abc import Callable, Iterable
 
 from syzygy_like.planning.history import Key
 from syzygy_like.planning.messages.checks import listed
-from syzygy_like.rehearsal.scratch import (
+from syzygy_like.rehearsal.scratch.errors import (
     InTransactionError,
     LeftBehindError,
     ScratchError,
     WrongDatabaseError,
 )
-from syzygy_like.rehearsal.scratch.unreachable import NotRehearsedError, OutsideError
-from syzygy_like.rehearsal.starting_point import (
+from syzygy_like.rehearsal.scratch.unreachable.refusals import (
+    NotRehearsedError,
+    OutsideError,
+)
+from syzygy_like.rehearsal.starting_point.git import GitError, GitFault
+from syzygy_like.rehearsal.starting_point.names import InvalidNameError, NameFault
+from syzygy_like.rehearsal.starting_point.start import (
     FromDatabase,
     FromGit,
     Note,
     NoteKind,
     Start,
 )
-from syzygy_like.rehearsal.starting_point.git import GitError, GitFault
-from syzygy_like.rehearsal.starting_point.names import InvalidNameError, NameFault
 
 MOST = 8
 WIDTH = 200
 _OUTSIDE = (
-    "It was not run. A rehearsal may do nothing to other databases, to the server or "
-    "to its files. Take that out of the migration, or rehearse with settings under "
-    "which the migration leaves it out."
+    "It was not run. A rehearsal must not change other databases, the server or its "
+    "files. Remove the statement from the migration, or rehearse with settings with "
+    "which the migration skips it."
 )
 
 _NAME_FAULTS: dict[NameFault, str] = {
     NameFault.MALFORMED: "write it as app_label.migration_name, or app_label.zero.",
     NameFault.UNKNOWN_APP: "no installed app has that label.",
     NameFault.NO_MIGRATIONS: "the app has no migrations.",
-    NameFault.UNKNOWN: "there is no such migration. There are {migrations}.",
-    NameFault.AMBIGUOUS: "it may be any of {migrations}.",
-    NameFault.REPEATED: "the app is in {other} already.",
-    NameFault.CONTRADICTED: "it needs {migrations}, which {other} leaves out.",
+    NameFault.UNKNOWN: "there is no such migration. The app has {migrations}.",
+    NameFault.AMBIGUOUS: "more than one migration matches: {migrations}.",
+    NameFault.REPEATED: "{other} names the same app.",
+    NameFault.CONTRADICTED: "it depends on {migrations}, which {other} excludes.",
 }
 
 _GIT_FAULTS: dict[GitFault, str] = {
-    GitFault.NO_PROGRAM: "there is no program named git.",
-    GitFault.NO_REPOSITORY: "no app of the project is in a work tree of git.",
-    GitFault.NO_SUCH_REVISION: "there is no such revision in {folder}.",
-    GitFault.LOOKS_LIKE_OPTION: "that is no revision.",
+    GitFault.NO_PROGRAM: "git is not installed.",
+    GitFault.NO_REPOSITORY: "no app of the project is in a git repository.",
+    GitFault.NO_SUCH_REVISION: "{folder} has no such revision.",
+    GitFault.LOOKS_LIKE_OPTION: "that is not a revision.",
     GitFault.FAILED: "git failed in {folder}: {output}",
 }
 
 _NOTES: dict[NoteKind, str] = {
-    NoteKind.UNDER_WAY: "A deploy is under way on the database: the rehearsal begins "
-    "with what Django has recorded, and plays the whole deploy.",
-    NoteKind.WITHOUT_FILE: "Recorded, but without a file, and so left out: {names}.",
-    NoteKind.DRAGGED: "Taken as applied, for others depend on it: {names}.",
-    NoteKind.AT_END: "Not in this repository, and so taken with all their migrations: "
+    NoteKind.UNDER_WAY: "A deploy is under way on the database. The rehearsal begins "
+    "with what Django has recorded, and rehearses the whole deploy.",
+    NoteKind.WITHOUT_FILE: "Left out, because they are recorded without a file: "
     "{names}.",
-    NoteKind.ADDED: "Without migrations at that revision, and so taken as new: "
+    NoteKind.DRAGGED: "Taken as applied, because others depend on them: {names}.",
+    NoteKind.AT_END: "Taken with all their migrations, because they are not in this "
+    "repository: {names}.",
+    NoteKind.ADDED: "Taken as new, because they have no migrations at that revision: "
     "{names}.",
 }
 
@@ -74,7 +78,7 @@ def no_revision(error: GitError) -> str:
     why = _GIT_FAULTS[error.fault].format(folder=error.folder, output=error.output)
     hint = ""
     if error.is_shallow:
-        hint = " The clone is shallow: fetch more of it (fetch-depth: 0 in CI)."
+        hint = " The clone is shallow. Fetch more history (fetch-depth: 0 in CI)."
     return f"--from-git {error.revision}: {why}{hint}"
 
 
@@ -82,19 +86,19 @@ def no_scratch(error: ScratchError) -> str:
     """Say why there can be no scratch database."""
     if isinstance(error, WrongDatabaseError):
         return (
-            f"The connection {error.alias!r} does not lead to the scratch database "
-            f"{error.error_text}: another one is named by its OPTIONS, or by a pooler "
-            "in front of it. Nothing was touched."
+            f"The connection {error.alias!r} is not to the scratch database "
+            f"{error.error_text}. Its OPTIONS, or a pooler, name another database. "
+            "Nothing was changed."
         )
     return (
-        f"No scratch database could be made for {error.alias!r}: "
+        f"The scratch database for {error.alias!r} cannot be created: "
         f"{error.error_text.strip()}"
     )
 
 
 def in_transaction(error: InTransactionError) -> str:
     """Say that a transaction is in the way."""
-    return f"A rehearsal cannot run within a transaction (of {error.alias!r})."
+    return f"A rehearsal cannot run in a transaction, as {error.alias!r} is in one."
 
 
 def left_behind(error: LeftBehindError) -> str:
@@ -103,33 +107,33 @@ def left_behind(error: LeftBehindError) -> str:
     why = f"{type(error.error).__name__}: {str(error.error).strip()}"
     first = error.__cause__
     before = "" if first in (None, error.error) else f"\nBefore that: {first}"
-    return f"Not dropped, please do it by hand: {names} ({why}){before}"
+    return f"Not dropped ({why}). Please drop them yourself: {names}{before}"
 
 
 def not_rehearsed(error: NotRehearsedError) -> str:
     """Say that something was about to use another database."""
-    who = f" by {'.'.join(error.migration)}" if error.migration else ""
+    who = f"{'.'.join(error.migration)} uses it" if error.migration else "It is used"
     return (
-        f"The database {error.alias!r} is needed{who} too, but is not rehearsed. "
-        f"Add --database {error.alias}"
+        f"The database {error.alias!r} is not rehearsed. {who}, so add "
+        f"--database {error.alias}"
     )
 
 
 def outside(error: OutsideError) -> str:
     """Say that a statement was about to do something outside."""
     who = ".".join(error.migration) if error.migration else "A statement"
-    lines = [f"{who} leads outside of the scratch database: {error.name.strip()}"]
+    lines = [f"{who} leaves the scratch database: {error.name.strip()}"]
     if error.statement:
         text = " ".join(error.statement.split())
         lines.append(f"    {text[:WIDTH]}{'...' if len(text) > WIDTH else ''}")
     return "\n".join([*lines, _OUTSIDE])
 
 
-def unopened(key: Key, error: BaseException) -> str:
+def start_failed(key: Key, error: BaseException) -> str:
     """Say that a migration on the way to the start failed."""
     return (
-        f"{'.'.join(key)}, which is applied where the rehearsal begins, failed on an "
-        f"empty database: {type(error).__name__}: {str(error).strip()}"
+        f"{'.'.join(key)} failed on an empty database. It is applied before the "
+        f"rehearsal begins. {type(error).__name__}: {str(error).strip()}"
     )
 
 

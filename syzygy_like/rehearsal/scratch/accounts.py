@@ -6,11 +6,11 @@ import abc
 import contextlib
 import datetime
 import secrets
-from typing import Any
 
 from django.db import DatabaseError
+from django.db.backends.utils import CursorWrapper
 
-# Whoever is left behind can log in no longer than that.
+# A user that is left behind can log in no longer than that.
 LIFE = datetime.timedelta(days=1)
 
 
@@ -23,22 +23,22 @@ class Account(abc.ABC):
     """
 
     # What was denied for want of rights (see ``denies``).
-    denied: tuple[Any, ...]
+    denied: tuple[object, ...]
 
     def __init__(self) -> None:
         self.name = f"syzygy_rehearsal_{secrets.token_hex(4)}"  # MySQL takes 32
         self.password = f"{secrets.token_urlsafe(24)}-aA1"  # policies want all kinds
 
     @abc.abstractmethod
-    def create(self, cursor: Any) -> None:
+    def create(self, cursor: CursorWrapper) -> None:
         """Make the user, without any rights."""
 
     @abc.abstractmethod
-    def give(self, cursor: Any, database: str) -> None:
+    def give(self, cursor: CursorWrapper, database: str) -> None:
         """Let the user do everything in a database."""
 
     @abc.abstractmethod
-    def drop(self, cursor: Any) -> None:
+    def drop(self, cursor: CursorWrapper) -> None:
         """Drop the user, who owns nothing any longer."""
 
     @abc.abstractmethod
@@ -56,7 +56,7 @@ class PostgreSQLAccount(Account):
 
     denied = ("42501",)  # insufficient_privilege
 
-    def create(self, cursor: Any) -> None:
+    def create(self, cursor: CursorWrapper) -> None:
         quote = cursor.db.ops.quote_name
         value = cursor.db.schema_editor().quote_value
         cursor.execute(
@@ -70,11 +70,11 @@ class PostgreSQLAccount(Account):
         )
         cursor.execute(f"GRANT {quote(self.name)} TO CURRENT_USER")
 
-    def give(self, cursor: Any, database: str) -> None:
+    def give(self, cursor: CursorWrapper, database: str) -> None:
         quote = cursor.db.ops.quote_name
         cursor.execute(f"ALTER DATABASE {quote(database)} OWNER TO {quote(self.name)}")
 
-    def drop(self, cursor: Any) -> None:
+    def drop(self, cursor: CursorWrapper) -> None:
         cursor.execute(f"DROP ROLE IF EXISTS {cursor.db.ops.quote_name(self.name)}")
 
     def denies(self, error: BaseException) -> bool:
@@ -95,7 +95,7 @@ class MySQLAccount(Account):
     # column, a routine, for want of a global right, or for want of GRANT OPTION.
     denied = (1044, 1142, 1143, 1227, 1370, 1410)
 
-    def create(self, cursor: Any) -> None:
+    def create(self, cursor: CursorWrapper) -> None:
         password = cursor.db.schema_editor().quote_value(self.password)
         cursor.execute(
             f"CREATE USER {self._user(cursor)} IDENTIFIED BY {password}"
@@ -106,18 +106,18 @@ class MySQLAccount(Account):
             with contextlib.suppress(DatabaseError):  # who makes it has no SUPER
                 cursor.execute(f"GRANT SUPER ON *.* TO {self._user(cursor)}")
 
-    def give(self, cursor: Any, database: str) -> None:
+    def give(self, cursor: CursorWrapper, database: str) -> None:
         # A name there is a pattern ("GRANT Statement").
         pattern = cursor.db.ops.quote_name(
             database.replace("_", r"\_").replace("%", r"\%")
         )
         cursor.execute(f"GRANT ALL PRIVILEGES ON {pattern}.* TO {self._user(cursor)}")
 
-    def drop(self, cursor: Any) -> None:
+    def drop(self, cursor: CursorWrapper) -> None:
         cursor.execute(f"DROP USER IF EXISTS {self._user(cursor)}")
 
     def denies(self, error: BaseException) -> bool:
         return bool(error.args) and error.args[0] in self.denied
 
-    def _user(self, cursor: Any) -> str:
+    def _user(self, cursor: CursorWrapper) -> str:
         return f"{cursor.db.schema_editor().quote_value(self.name)}@'%'"

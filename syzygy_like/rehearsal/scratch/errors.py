@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 
+@dataclasses.dataclass(eq=False)
 class InTransactionError(Exception):
     """An alias is in a transaction that began outside."""
 
-    def __init__(self, alias: str):
-        super().__init__(alias)
-        self.alias = alias
+    alias: str
 
 
+@dataclasses.dataclass(eq=False)
 class ScratchError(Exception):
     """There can be no scratch database for an alias; with what the backend says."""
 
-    def __init__(self, alias: str, error_text: str):
-        super().__init__(alias, error_text)
-        self.alias = alias
-        self.error_text = error_text
+    alias: str
+    error_text: str
 
 
 class WrongDatabaseError(ScratchError):
@@ -35,6 +34,7 @@ class CannotCopyError(ScratchError):
     """A scratch database cannot be copied."""
 
 
+@dataclasses.dataclass(eq=False)
 class LeftBehindError(Exception):
     """
     Scratch databases, or users made for them, could not be dropped.
@@ -43,7 +43,5 @@ class LeftBehindError(Exception):
     before, if anything.
     """
 
-    def __init__(self, names: Sequence[str], error: Exception):
-        super().__init__(names, error)
-        self.names = names
-        self.error = error
+    names: Sequence[str]
+    error: Exception

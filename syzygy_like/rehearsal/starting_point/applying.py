@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from django.core.management import call_command
+from django.core.management.base import BaseCommand
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.migrations.state import ProjectState
 
 from syzygy_like import seam
 from syzygy_like.planning.history import Key
-from syzygy_like.rehearsal.scratch.unreachable import raise_refusal, refusal
-from syzygy_like.rehearsal.starting_point import Start
+from syzygy_like.rehearsal.scratch.unreachable.refusals import (
+    find_refusal,
+    raise_refusal,
+)
 from syzygy_like.rehearsal.starting_point.recorded import RecordedLoader
+from syzygy_like.rehearsal.starting_point.start import Start
 from syzygy_like.safeguards.interrupts import Terminated
 
 Plan = list[tuple[Migration, bool]]
 
 
-class OpeningError(Exception):
+@dataclasses.dataclass(eq=False)
+class StartFailedError(Exception):
     """A migration on the way to the start could not be applied."""
 
-    def __init__(self, key: Key, error: BaseException):
-        super().__init__(key, error)
-        self.key = key
-        self.error = error
+    key: Key
+    error: BaseException
 
 
-class OpeningExecutor(MigrationExecutor):
+class StartExecutor(MigrationExecutor):
     """Applies the migrations of a start to an empty database."""
 
-    def __init__(self, connection: Any, progress_callback: Any = None, *, start: Start):
+    def __init__(
+        self,
+        connection: BaseDatabaseWrapper,
+        progress_callback: Callable[..., None] | None = None,
+        *,
+        start: Start,
+    ):
         super().__init__(connection, progress_callback)
         # What is applied decides whether squashed migrations or those that they
         # replace are in the graph; none of it is applied here yet.
@@ -41,7 +53,11 @@ class OpeningExecutor(MigrationExecutor):
         self.wanted = frozenset(self.loader.applied_migrations)
         self.loader.applied_migrations.clear()
 
-    def migration_plan(self, targets: Any, clean_start: bool = False) -> Plan:
+    def migration_plan(
+        self,
+        targets: Sequence[tuple[str, str | None]] | set[Key],
+        clean_start: bool = False,
+    ) -> Plan:
         """Return the plan to the start, whatever the targets are."""
         if clean_start:
             return super().migration_plan(targets, clean_start)
@@ -54,16 +70,16 @@ class OpeningExecutor(MigrationExecutor):
 
     def apply_migration(
         self,
-        state: Any,
+        state: ProjectState,
         migration: Migration,
         fake: bool = False,
         fake_initial: bool = False,
-    ) -> Any:
+    ) -> ProjectState:
         """
         Apply a migration.
 
-        Raises OpeningError if that fails, OutOfReachError if it has tried to leave the
-        scratch databases.
+        Raises StartFailedError if that fails, OutOfReachError if it has tried to leave
+        the scratch databases.
         """
         key = migration.app_label, migration.name
         try:
@@ -71,23 +87,25 @@ class OpeningExecutor(MigrationExecutor):
         except Terminated:
             raise
         except (Exception, SystemExit) as error:  # whatever a project's own raise
-            if found := refusal(error):
+            if found := find_refusal(error):
                 found.migration = found.migration or key
                 raise found from (error if error is not found else error.__cause__)
-            raise OpeningError(key, error) from error
+            raise StartFailedError(key, error) from error
         raise_refusal(key)
         return state
 
 
-def open_at(start: Start, alias: str, command_class: Any, verbosity: int = 0) -> None:
+def apply_start(
+    start: Start, alias: str, command_class: type[BaseCommand], verbosity: int = 0
+) -> None:
     """
     Take an empty database to a start, by the project's own migrate command.
 
-    Afterwards the very migrations of the start are recorded. Raises OpeningError, and
-    CommandError as the command does.
+    Afterwards the very migrations of the start are recorded. Raises StartFailedError,
+    and CommandError as the command does.
     """
     command = command_class()
-    factory = functools.partial(OpeningExecutor, start=start)
+    factory = functools.partial(StartExecutor, start=start)
     with seam.executor(command, factory):
         call_command(
             command,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import os
 import shutil
@@ -31,6 +32,7 @@ class GitFault(enum.Enum):
     FAILED = "failed"
 
 
+@dataclasses.dataclass(eq=False)
 class GitError(Exception):
     """
     Git cannot say what was there.
@@ -39,20 +41,11 @@ class GitError(Exception):
     and ``is_shallow`` tells whether the repository lacks older commits.
     """
 
-    def __init__(
-        self,
-        fault: GitFault,
-        revision: str,
-        folder: Path | None = None,
-        output: str = "",
-        is_shallow: bool = False,
-    ):
-        super().__init__(fault, revision, folder, output, is_shallow)
-        self.fault = fault
-        self.revision = revision
-        self.folder = folder
-        self.output = output
-        self.is_shallow = is_shallow
+    fault: GitFault
+    revision: str
+    folder: Path | None = None
+    output: str = ""
+    is_shallow: bool = False
 
 
 def work_tree(folder: Path) -> Path | None:

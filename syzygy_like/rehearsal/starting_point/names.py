@@ -27,6 +27,7 @@ class NameFault(enum.Enum):
     CONTRADICTED = "contradicted"
 
 
+@dataclasses.dataclass(eq=False)
 class InvalidNameError(Exception):
     """
     A rehearsal cannot begin after what a name says.
@@ -36,18 +37,10 @@ class InvalidNameError(Exception):
     name that it repeats, or that rules out what it needs.
     """
 
-    def __init__(
-        self,
-        name: str,
-        fault: NameFault,
-        migrations: Iterable[Key] = (),
-        other: str = "",
-    ):
-        self.name = name
-        self.fault = fault
-        self.migrations = tuple(sorted(migrations))
-        self.other = other
-        super().__init__(name, fault, self.migrations, other)
+    name: str
+    fault: NameFault
+    migrations: tuple[Key, ...] = ()
+    other: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +66,8 @@ def recorded_at(names: Iterable[str]) -> set[Key]:
     positions = [_position(loader, name, *found[name]) for name in found]
     for one, other in itertools.permutations(positions, 2):
         if clash := one.wanted & other.later:
-            raise InvalidNameError(one.name, NameFault.CONTRADICTED, clash, other.name)
+            needed = tuple(sorted(clash))
+            raise InvalidNameError(one.name, NameFault.CONTRADICTED, needed, other.name)
     gone: set[Key] = set()
     for key in set().union(*(position.later for position in positions)):
         gone.update(loader.graph.backwards_plan(key))
@@ -120,7 +114,7 @@ def _find(loader: RecordedLoader, name: str) -> tuple[str, Key | None]:
         return label, (label, prefix)
     found = [key for key in there if key[1].startswith(prefix)]
     if not found:
-        raise InvalidNameError(name, NameFault.UNKNOWN, there)
+        raise InvalidNameError(name, NameFault.UNKNOWN, tuple(sorted(there)))
     if len(found) > 1:
-        raise InvalidNameError(name, NameFault.AMBIGUOUS, found)
+        raise InvalidNameError(name, NameFault.AMBIGUOUS, tuple(sorted(found)))
     return label, found[0]

@@ -1,4 +1,4 @@
-"""What the code of one model does with a database."""
+"""What a version does with the rows of one model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.db import models, transaction
 
@@ -40,20 +40,24 @@ from syzygy_like.rehearsal.workload.rows import (
     typical,
     written_fields,
 )
+from syzygy_like.schema.types import Field
+
+if TYPE_CHECKING:
+    from syzygy_like.rehearsal.workload.values import ManyToMany
 
 Columns = Collection[str] | None
 
 
 @dataclasses.dataclass(frozen=True)
 class Action:
-    """Something that code does; ``key`` is that of the row that it does it with."""
+    """Something that a version does; ``key`` is that of the row that it uses."""
 
     name: str
-    do: Callable[[Rows], Any]
-    key: Any = None
+    do: Callable[[Rows], object]
+    key: object = None
 
 
-def alone(
+def own_rows(
     model: Model, alias: str, pairs: bool = True, columns: Columns = None
 ) -> Iterator[Action]:
     """
@@ -76,7 +80,7 @@ def alone(
             yield Action(f"DELETE end {end} of {field.name}", do)
 
 
-def together(
+def shared_rows(
     model: Model, alias: str, most: int | None = None, columns: Columns = None
 ) -> Iterator[Action]:
     """
@@ -94,12 +98,12 @@ def together(
         yield on_row(model, name, key)
 
 
-def on_row(model: Model, name: str, key: Any) -> Action:
+def on_row(model: Model, name: str, key: object) -> Action:
     """Return what is done by a name of ON_ROW with the row that has a key."""
     return Action(name, partial(with_row, model=model, name=name, key=key), key)
 
 
-def with_row(rows: Rows, model: Model, name: str, key: Any) -> None:
+def with_row(rows: Rows, model: Model, name: str, key: object) -> None:
     """Read a row and do something with it."""
     ON_ROW[name](rows, existing(rows, model).get(pk=key))
 
@@ -143,17 +147,17 @@ def delete_own(rows: Rows, model: Model) -> None:
     rows.create(model).delete(using=rows.alias)
 
 
-def relate_own(rows: Rows, model: Model, field: Any) -> None:
+def relate_own(rows: Rows, model: Model, field: ManyToMany) -> None:
     """Change a relation of a new row."""
     relate(rows, rows.create(model), field)
 
 
-def delete_own_related(rows: Rows, model: Model, field: Any, end: int) -> None:
+def delete_own_related(rows: Rows, model: Model, field: ManyToMany, end: int) -> None:
     """Delete an end of a relation of a new row."""
     delete_related(rows, rows.create(model), field, end)
 
 
-def _among(fields: Iterable[Any], columns: Columns) -> Iterator[Any]:
+def _among(fields: Iterable[Field], columns: Columns) -> Iterator[Field]:
     for field in fields:
         if columns is None or field.column in columns:
             yield field
@@ -177,9 +181,9 @@ def updates(model: Model, columns: Columns = None) -> Iterator[Action]:
 def change_field(
     rows: Rows,
     model: Model,
-    field: Any,
+    field: Field,
     fill: Fill,
-    change: Callable[[Rows, models.Model, Any], None],
+    change: Callable[[Rows, models.Model, Field], None],
 ) -> None:
     """Change one field of a row and read it."""
     row = rows.create(model)
@@ -192,13 +196,13 @@ def change_field(
     read_back(rows, row)
 
 
-def update(rows: Rows, row: models.Model, field: Any) -> None:
+def update(rows: Rows, row: models.Model, field: Field) -> None:
     """Write one column of a row."""
     value = getattr(row, field.attname)
     existing(rows, type(row)).order_by().filter(pk=row.pk).update(**{field.name: value})
 
 
-def save(rows: Rows, row: models.Model, field: Any = None) -> None:
+def save(rows: Rows, row: models.Model, field: Field | None = None) -> None:
     """Write all columns of a row."""
     row.save(using=rows.alias)
 
@@ -208,7 +212,7 @@ def repetitions(model: Model, pairs: bool, columns: Columns = None) -> Iterator[
     keys = key_fields(model)
     everything = list(written_fields(model))
     fields = tuple(field for field in everything if field not in keys)
-    shared: list[tuple[Any, ...]] = [(each,) for each in _among(everything, columns)]
+    shared: list[tuple[Field, ...]] = [(each,) for each in _among(everything, columns)]
     if pairs:
         shared += itertools.combinations(everything, 2)
     for several in (*shared, fields):
@@ -220,7 +224,7 @@ def repetitions(model: Model, pairs: bool, columns: Columns = None) -> Iterator[
         yield Action("INSERT sparse twice", do)
 
 
-def repeat(rows: Rows, model: Model, fields: tuple[Any, ...], fill: Fill) -> None:
+def repeat(rows: Rows, model: Model, fields: tuple[Field, ...], fill: Fill) -> None:
     """Write two rows that have the same values in some fields."""
     first = rows.create(model, fill)
     second = rows.unsaved(model, fill)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from django.db import connections, models, transaction
 
@@ -23,6 +23,10 @@ from syzygy_like.rehearsal.workload.rows import (
     sparse,
     typical,
 )
+from syzygy_like.schema.types import Field
+
+if TYPE_CHECKING:
+    from syzygy_like.rehearsal.workload.values import ForeignKey
 
 BATCH = 1000  # rows
 # After so many rows that cannot be written there is little hope for others.
@@ -42,7 +46,7 @@ class SharingRows(Rows):
     """Rows that refer to the oldest one there is, where several may do so."""
 
     def refer(
-        self, row: models.Model, field: Any, fill: Fill, path: tuple[Model, ...]
+        self, row: models.Model, field: ForeignKey, fill: Fill, path: tuple[Model, ...]
     ) -> None:
         """Let a row refer to another one. Raises UnsuitableError if there is none."""
         spent = references_to_spend(type(row))
@@ -60,13 +64,13 @@ class SharingRows(Rows):
 class PooledRows(Rows):
     """Rows of one model that refer to rows which are there already."""
 
-    def __init__(self, alias: str, start: int, spent: set[Any]):
+    def __init__(self, alias: str, start: int, spent: set[Field]):
         super().__init__(alias, start)
         self.spent = spent
-        self.pools: dict[Any, Iterator[Any]] = {}
+        self.pools: dict[Field, Iterator[object]] = {}
 
     def refer(
-        self, row: models.Model, field: Any, fill: Fill, path: tuple[Model, ...]
+        self, row: models.Model, field: ForeignKey, fill: Fill, path: tuple[Model, ...]
     ) -> None:
         """Let a row refer to the next one. Raises UnsuitableError if none is left."""
         if field.null and fill is sparse:
@@ -80,7 +84,7 @@ class PooledRows(Rows):
             raise UnsuitableError
         setattr(row, field.attname, key)
 
-    def _pool(self, field: Any) -> Iterator[Any]:
+    def _pool(self, field: ForeignKey) -> Iterator[object]:
         """Return the keys to refer to: each once where that is all they allow."""
         keys = target_keys(field, self.alias).order_by("-pk")
         if field not in self.spent:
@@ -90,24 +94,24 @@ class PooledRows(Rows):
         return iter([key for key in keys if key not in used])
 
 
-def target_keys(field: Any, alias: str) -> models.QuerySet[Any]:
+def target_keys(field: ForeignKey, alias: str) -> models.QuerySet[models.Model]:
     """Return what a reference may hold."""
     name = field.target_field.attname
     target = field.remote_field.model._base_manager.using(alias)
-    found: models.QuerySet[Any] = target.exclude(**{name: None})
+    found: models.QuerySet[models.Model] = target.exclude(**{name: None})
     return found.values_list(name, flat=True)
 
 
-def references_to_spend(model: Model) -> set[Any] | None:
+def references_to_spend(model: Model) -> set[Field] | None:
     """
     Return the references that need a target of their own in each row.
 
     None if rows have to be compared with each other: they would soon be the same in
     what is unique.
     """
-    spent: set[Any] = set()
+    spent: set[Field] = set()
     for owner, names in _unique(model):
-        fields = [owner._meta.get_field(name) for name in names]
+        fields = [cast(Field, owner._meta.get_field(name)) for name in names]
         references = [each for each in fields if each.remote_field]
         if any(each in spent or _differs(each) for each in fields):
             continue
@@ -126,7 +130,7 @@ def _unique(model: Model) -> Iterator[tuple[Model, tuple[str, ...]]]:
             yield owner, tuple(getattr(constraint, "fields", ()))
 
 
-def _differs(field: Any) -> bool:
+def _differs(field: Field) -> bool:
     """Tell whether rows by themselves have different values."""
     if field.remote_field:
         return bool(field.remote_field.parent_link)

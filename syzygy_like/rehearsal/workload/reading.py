@@ -1,10 +1,9 @@
-"""What code reads of the rows that there are."""
+"""What a version reads of existing rows."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
-from typing import Any
+import dataclasses
 
 from django.db import connections, models, transaction
 
@@ -15,10 +14,12 @@ from syzygy_like.rehearsal.workload.rows import (
     UnsuitableError,
     written_fields,
 )
+from syzygy_like.schema.types import Field
 
 MOST_READ = 100  # rows
 
 
+@dataclasses.dataclass(eq=False)
 class WrongReadError(Exception):
     """
     A value was read that differs from the one written.
@@ -27,19 +28,17 @@ class WrongReadError(Exception):
     that are still there.
     """
 
-    def __init__(self, field: str, read: Any = None, written: Any = None):
-        super().__init__(field, read, written)
-        self.field = field
-        self.read = read
-        self.written = written
+    field: str
+    read: object = None
+    written: object = None
 
 
-def existing(rows: Rows, model: Model) -> models.QuerySet[Any]:
+def existing(rows: Rows, model: Model) -> models.QuerySet[models.Model]:
     """Return the rows that there are, in the order of their keys."""
     return model._base_manager.using(rows.alias).order_by("pk")
 
 
-def keys(model: Model, alias: str) -> list[Any]:
+def keys(model: Model, alias: str) -> list[object]:
     """Return the keys of the rows that there are, none if they cannot be read."""
     try:
         with transaction.atomic(using=alias):
@@ -49,7 +48,7 @@ def keys(model: Model, alias: str) -> list[Any]:
         return []  # SELECT fails as well and says so.
 
 
-def spread(several: list[Any], most: int | None) -> list[Any]:
+def spread(several: list[object], most: int | None) -> list[object]:
     """Return so many of them at most, the first and the last among them."""
     if most is None or len(several) <= most:
         return several
@@ -76,7 +75,7 @@ def read_back(rows: Rows, row: models.Model) -> None:
             raise WrongReadError(field.name, read, written)
 
 
-def _reads_otherwise(rows: Rows, row: models.Model, field: Any, read: Any) -> bool:
+def _reads_otherwise(rows: Rows, row: models.Model, field: Field, read: object) -> bool:
     """Tell whether a field by itself writes one value for another, or reads so."""
     with contextlib.suppress(Exception):  # whatever a field of a package raises
         value = getattr(row, field.attname)
@@ -84,7 +83,7 @@ def _reads_otherwise(rows: Rows, row: models.Model, field: Any, read: Any) -> bo
     return False
 
 
-def search(rows: Rows, model: Model, field: Any) -> None:
+def search(rows: Rows, model: Model, field: Field) -> None:
     """Look for rows by a column, and sort by it."""
     found = model._base_manager.using(rows.alias).order_by(field.attname)
     list(found.filter(**{f"{field.attname}__isnull": True}))
@@ -93,7 +92,9 @@ def search(rows: Rows, model: Model, field: Any) -> None:
         list(_equal(found, field, value))
 
 
-def _equal(found: models.QuerySet[Any], field: Any, value: Any) -> Iterable[Any]:
+def _equal(
+    found: models.QuerySet[models.Model], field: Field, value: object
+) -> models.QuerySet[models.Model]:
     """Return rows by a column. Raises UnsuitableError if the field allows no such."""
     try:
         return found.filter(**{field.attname: value})

@@ -1,9 +1,9 @@
-"""What code does with rows that others refer to."""
+"""What a version does with rows that others refer to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from django.db import connections, models
 
@@ -17,16 +17,19 @@ from syzygy_like.rehearsal.workload.rows import (
     final,
 )
 
+if TYPE_CHECKING:
+    from syzygy_like.rehearsal.workload.values import ManyToMany
+
 
 def delete(rows: Rows, row: models.Model) -> None:
-    """Delete a row, as far as the code itself cares for all that refers to it."""
+    """Delete a row, unless the models leave rows that refer to it (DO_NOTHING)."""
     if _may_dangle(type(row)) and leaves_dangling(rows, row):
         raise UnsuitableError
     row.delete(using=rows.alias)
 
 
 def leaves_dangling(rows: Rows, row: models.Model) -> bool:
-    """Tell whether the code itself leaves it to others to tidy up (DO_NOTHING)."""
+    """Tell whether the models leave rows that refer to nothing (DO_NOTHING)."""
     queue, seen = [row], {row}
     for gone in queue:
         for relation in referrers(type(gone)):
@@ -41,7 +44,7 @@ def leaves_dangling(rows: Rows, row: models.Model) -> bool:
 
 
 def _may_dangle(model: Model) -> bool:
-    """Tell whether the code ignores any relation within reach of a deletion."""
+    """Tell whether the models ignore any relation within reach of a deletion."""
     queue, seen = [model], {model}
     for gone in queue:
         for relation in referrers(gone):
@@ -54,38 +57,44 @@ def _may_dangle(model: Model) -> bool:
     return False
 
 
-def _ignores(relation: Any) -> bool:
-    return relation.on_delete is models.DO_NOTHING and relation.field.db_constraint
+def _ignores(relation: models.ManyToOneRel) -> bool:
+    is_ignored = relation.on_delete is models.DO_NOTHING
+    return is_ignored and values.has_constraint(relation.field)
 
 
-def _cascades(relation: Any) -> bool:
-    return relation.on_delete.__name__ in ("CASCADE", "DB_CASCADE")
+def _cascades(relation: models.ManyToOneRel) -> bool:
+    return getattr(relation.on_delete, "__name__", "") in ("CASCADE", "DB_CASCADE")
 
 
-def referrers(model: Model) -> Iterator[Any]:
+def referrers(model: Model) -> Iterator[models.ManyToOneRel]:
     """Yield the relations by which rows refer to those of a model."""
     for relation in model._meta.get_fields(include_hidden=True):
         is_reverse = relation.one_to_many or relation.one_to_one
         if is_reverse and not relation.concrete and hasattr(relation, "on_delete"):
-            yield relation
+            yield cast(models.ManyToOneRel, relation)
 
 
 def targets(model: Model) -> set[Model]:
     """Return the models that a model's rows refer to, by many-to-many fields too."""
-    fields: tuple[Any, ...] = (
-        *model._meta.concrete_fields,
-        *model._meta.many_to_many,
-    )
-    return {concrete(each.related_model) for each in fields if each.remote_field}
+    fields = (*model._meta.concrete_fields, *model._meta.many_to_many)
+    return {concrete(each.related_model) for each in fields if each.related_model}
 
 
-def automatic_relations(model: Model) -> list[Any]:
+def automatic_relations(model: Model) -> list[ManyToMany]:
     """Return the many-to-many fields whose table Django makes."""
-    fields: list[Any] = model._meta.local_many_to_many
-    return [each for each in fields if each.remote_field.through._meta.auto_created]
+    fields = model._meta.local_many_to_many
+    return [each for each in fields if through(each)._meta.auto_created]
 
 
-def relate(rows: Rows, row: models.Model, field: Any) -> None:
+def through(field: ManyToMany) -> Model:
+    """Return the model of the rows of a relation."""
+    found: Model | None = field.remote_field.through
+    if found is None:
+        raise LookupError(field)
+    return found
+
+
+def relate(rows: Rows, row: models.Model, field: ManyToMany) -> None:
     """Add rows to a relation, change them, and remove them."""
     manager = getattr(row, field.name)
     other, another = rows.create(field.related_model), rows.create(field.related_model)
@@ -109,7 +118,7 @@ def relate_all(rows: Rows, row: models.Model) -> None:
         relate(rows, row, field)
 
 
-def delete_related(rows: Rows, row: models.Model, field: Any, end: int) -> None:
+def delete_related(rows: Rows, row: models.Model, field: ManyToMany, end: int) -> None:
     """Relate a row to another one, and delete the first (0) or the other one (1)."""
     other = rows.create(field.related_model)
     getattr(row, field.name).add(other)

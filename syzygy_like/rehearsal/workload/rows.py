@@ -1,53 +1,57 @@
-"""Rows that a model's code would write: valid by all that the code knows."""
+"""Rows that a version would write: valid by all that its models know."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
+from django.apps.registry import Apps
 from django.core.exceptions import ValidationError
 from django.db import connections, models, router
 
 from syzygy_like.rehearsal.workload import values
-from syzygy_like.rehearsal.workload.values import Field
+from syzygy_like.schema.types import Field
+
+if TYPE_CHECKING:
+    from syzygy_like.rehearsal.workload.values import ForeignKey
 
 Model = type[models.Model]
-Fill = Callable[[Any, int], Any]
+Fill = Callable[[Field, int], object]
 
 
 class UnsuitableError(Exception):
-    """The code would not do that: a rule of its own forbids it."""
+    """The version would not do that: a rule of its own forbids it."""
 
 
 OMITTED = object()
 
 
-def typical(field: Field, number: int) -> Any:
+def typical(field: Field, number: int) -> object:
     """Give every field a value, but for a key that the database numbers."""
     return OMITTED if _numbered(field) else values.typical(field, number)
 
 
-def sparse(field: Field, number: int) -> Any:
+def sparse(field: Field, number: int) -> object:
     """Leave out all that can be left out."""
     if has_db_default(field):
         return OMITTED
     return None if field.null else typical(field, number)
 
 
-def lowest(field: Field, number: int) -> Any:
+def lowest(field: Field, number: int) -> object:
     """Give every field its smallest value."""
     if field.primary_key:  # To Django an empty key is hardly one.
         return typical(field, number)
     return values.lowest(field, number)
 
 
-def highest(field: Field, number: int) -> Any:
+def highest(field: Field, number: int) -> object:
     """Give every field its largest value."""
     return values.highest(field, number)
 
 
-def uneven(field: Field, number: int) -> Any:
+def uneven(field: Field, number: int) -> object:
     """Give each field of a row another number."""
     return typical(field, number)
 
@@ -77,20 +81,20 @@ class Rows:
     def assign(
         self,
         row: models.Model,
-        field: Any,
+        field: Field,
         fill: Fill,
         number: int,
         path: tuple[Model, ...] = (),
     ) -> None:
         """Give a field of a row a value, unless it is left out."""
-        if field.remote_field:
+        if values.is_reference(field):
             self.refer(row, field, fill, path)
             return
         value = fill(field, number)
         if value is not OMITTED:
             setattr(row, field.attname, self.accepted(field, value))
 
-    def accepted(self, field: Field, value: Any) -> Any:
+    def accepted(self, field: Field, value: object) -> object:
         """Return a value as the field has it. Raises UnsuitableError if it has none."""
         if value is None:
             return value
@@ -106,7 +110,7 @@ class Rows:
         return self.save(self.unsaved(model, fill, path))
 
     def save(self, row: models.Model) -> models.Model:
-        """Insert a row, unless a rule that the code knows forbids it."""
+        """Insert a row, unless a rule of the models forbids it."""
         self.validate(row)
         key = row.pk
         row.save(using=self.alias, force_insert=True)
@@ -116,7 +120,7 @@ class Rows:
         return row
 
     def validate(self, row: models.Model) -> None:
-        """Raise UnsuitableError for a row that breaks a rule which the code knows."""
+        """Raise UnsuitableError for a row that breaks a rule of the models."""
         if row._state.adding and any(
             owner._base_manager.using(self.alias).filter(pk=key).exists()
             for owner, key in _keys(row)
@@ -135,14 +139,14 @@ class Rows:
             raise UnsuitableError from error
 
     def refer(
-        self, row: models.Model, field: Any, fill: Fill, path: tuple[Model, ...]
+        self, row: models.Model, field: ForeignKey, fill: Fill, path: tuple[Model, ...]
     ) -> None:
         """Let a row refer to another one. Raises UnsuitableError if there is none."""
-        target = field.remote_field.model._meta.concrete_model
+        target = concrete(field.remote_field.model)
         path = (*path, concrete(type(row)))
         if field.null and fill is sparse:
             return
-        if fill is highest and not field.db_constraint:
+        if fill is highest and not values.has_constraint(field):
             setattr(row, field.attname, values.nowhere(final(field)))
             return
         try:
@@ -164,7 +168,7 @@ class Rows:
         return self.extremes[model, fill]
 
 
-def tables(apps: Any, alias: str, automatic: bool = False) -> list[Model]:
+def tables(apps: Apps, alias: str, automatic: bool = False) -> list[Model]:
     """Return the models that have a table which migrations make, by the routers."""
     connection = connections[alias]
     return [
@@ -175,8 +179,8 @@ def tables(apps: Any, alias: str, automatic: bool = False) -> list[Model]:
     ]
 
 
-def written_fields(model: Model) -> Iterator[Any]:
-    """Yield the fields that code gives values to."""
+def written_fields(model: Model) -> Iterator[Field]:
+    """Yield the fields that a version gives values to."""
     for field in model._meta.concrete_fields:
         is_link = field.remote_field and field.remote_field.parent_link
         if not field.generated and not is_link:
@@ -194,7 +198,7 @@ def owners(model: Model) -> list[Model]:
     return [concrete(model), *model._meta.all_parents]
 
 
-def key_fields(model: Model) -> list[Any]:
+def key_fields(model: Model) -> list[object]:
     """Return the fields of a model's primary key, and of its parents'."""
     return [field for owner in owners(model) for field in owner._meta.pk_fields]
 
@@ -213,9 +217,9 @@ def rules(model: Model) -> Iterator[tuple[Model, models.BaseConstraint]]:
             yield owner, constraint
 
 
-def final(field: Any) -> Any:
+def final(field: Field) -> Field:
     """Return the field at the end of a chain of references."""
-    while field.remote_field:
+    while values.is_reference(field):
         field = field.target_field
     return field
 
@@ -224,12 +228,12 @@ def _numbered(field: Field) -> bool:
     return field.get_internal_type() in values.AUTOS and field.primary_key
 
 
-def has_db_default(field: Any) -> bool:
+def has_db_default(field: Field) -> bool:
     """Tell whether the database has a value for a field that is left out."""
     return field.db_default is not models.NOT_PROVIDED
 
 
-def _keys(row: models.Model) -> Iterator[tuple[Model, Any]]:
+def _keys(row: models.Model) -> Iterator[tuple[Model, object]]:
     """Yield the primary keys that a row has been given, its parents' too."""
     for owner in owners(type(row)):
         parts = [getattr(row, field.attname) for field in owner._meta.pk_fields]

@@ -1,5 +1,5 @@
 """
-One version of the models let loose on a database.
+Actions of a version, run on a database.
 
 Each action runs in a transaction of its own, which is rolled back: an action
 that fails leaves nothing behind that another one could stumble over.
@@ -18,7 +18,7 @@ from syzygy_like.rehearsal.workload.actions import Action
 from syzygy_like.rehearsal.workload.rows import Model, Rows, UnsuitableError
 
 WRITING = ("INSERT", "UPDATE", "DELETE")
-# What code raises by itself, with no failed query.
+# What a version raises by itself, with no failed query.
 OWN_RULES = (UnsuitableError, ProtectedError, RestrictedError)
 
 
@@ -52,7 +52,7 @@ class Statements:
         try:
             return execute(sql, params, many, context)
         except Error:
-            # A check of deferred constraints is no statement of the code.
+            # A check of deferred constraints is no statement of the version.
             self.failed = "" if sql.startswith("SET CONSTRAINTS") else sql
             raise
 
@@ -62,7 +62,7 @@ class Statements:
 
 
 def attempt(
-    alias: str, do: Callable[[Rows], Any], rows: Rows
+    alias: str, do: Callable[[Rows], object], rows: Rows
 ) -> tuple[Exception, str] | None:
     """Do something, undo it, and return the error and its SQL if it failed."""
     connection = connections[alias]

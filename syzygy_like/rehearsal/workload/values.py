@@ -7,16 +7,18 @@ import datetime
 import decimal
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.models.fields.files import FieldFile
 
+from syzygy_like.schema.types import Field
+
 if TYPE_CHECKING:
-    Field = models.Field[Any, Any]
-else:
-    Field = models.Field
+    ForeignKey = models.ForeignKey[Any, Any]
+    ManyToMany = models.ManyToManyField[Any, Any]
 
 RANGES = BaseDatabaseOperations.integer_field_ranges
 TEXTS = {"CharField", "SlugField", "FileField", "FilePathField", "TextField"}
@@ -32,17 +34,27 @@ FIRST = datetime.datetime(1000, 1, 1, tzinfo=datetime.timezone.utc)
 LAST = datetime.datetime(9999, 12, 30, tzinfo=datetime.timezone.utc)
 
 
+def is_reference(field: Field) -> TypeGuard[ForeignKey]:
+    """Tell whether a column holds the key of another row."""
+    return bool(field.remote_field)
+
+
+def has_constraint(field: ForeignKey) -> bool:
+    """Tell whether the database checks that there is such a row."""
+    return bool(getattr(field, "db_constraint", True))
+
+
 class NoValueError(Exception):
     """A field takes neither the value that was made nor its own default."""
 
 
-def accepted(field: Any, value: Any, connection: Any) -> Any:
+def accepted(field: Field, value: object, connection: BaseDatabaseWrapper) -> object:
     """
     Return a value as the field has it, its default if it does not take the value.
 
     Raises NoValueError if it takes neither.
     """
-    makers: tuple[Callable[[], Any], ...] = (
+    makers: tuple[Callable[[], object], ...] = (
         lambda: field.to_python(value),
         field.get_default,
     )
@@ -55,12 +67,12 @@ def accepted(field: Any, value: Any, connection: Any) -> Any:
     raise NoValueError(field.name)
 
 
-def choices(field: Field) -> list[Any]:
+def choices(field: Field) -> list[object]:
     """Return the values that a field is limited to, in order; nothing if to none."""
     return [value for value, _ in field.flatchoices if value is not None]
 
 
-def typical(field: Any, number: int) -> Any:
+def typical(field: Field, number: int) -> object:
     """Return an everyday value; another number gives another value."""
     if limited := choices(field):
         return limited[number % len(limited)]
@@ -71,30 +83,30 @@ def typical(field: Any, number: int) -> Any:
         # Digits alone: migrations can make numbers of them, and JSON.
         return str(number)[-_length(field) :]
     if kind == "ArrayField":
-        return [typical(field.base_field, number)]
-    if hasattr(field, "range_type"):
-        ends = (typical(field.base_field, 2 * number + end) for end in (0, 1))
-        return field.range_type(*ends)
-    if kind == "DecimalField" and field.max_digits is not None:
-        return _fitting_decimal(field, number)
+        return [typical(_base_field(field), number)]
+    if make_range := getattr(field, "range_type", None):
+        base = _base_field(field)
+        return make_range(*(typical(base, 2 * number + end) for end in (0, 1)))
+    if digits := _digits(field):
+        return _fitting_decimal(digits, number)
     make = TYPICAL.get(kind)
     return make(number) if make else number
 
 
-def lowest(field: Any, number: int) -> Any:
+def lowest(field: Field, number: int) -> object:
     """Return the smallest value that a field takes, a typical one if none is."""
     if limited := choices(field):
         return limited[0]
     kind = field.get_internal_type()
     if kind in RANGES:
         return RANGES[kind][0]
-    if kind == "DecimalField" and field.max_digits is not None:
-        return _largest_decimal(field, 1)
+    if digits := _digits(field):
+        return _largest_decimal(digits, 1)
     make = LOWEST.get(kind)
     return make() if make else typical(field, number)
 
 
-def highest(field: Any, number: int) -> Any:
+def highest(field: Field, number: int) -> object:
     """Return the largest value that a field takes, a typical one if none is."""
     if limited := choices(field):
         return limited[-1]
@@ -105,21 +117,21 @@ def highest(field: Any, number: int) -> Any:
         return RANGES[kind][1]
     if kind in TEXTS:
         return "é" * _length(field)
-    if kind == "DecimalField" and field.max_digits is not None:
-        return _largest_decimal(field)
+    if digits := _digits(field):
+        return _largest_decimal(digits)
     if kind == "ArrayField":
-        return [highest(field.base_field, number)]
+        return [highest(_base_field(field), number)]
     make = HIGHEST.get(kind)
     return make() if make else typical(field, number)
 
 
-def nowhere(field: Field) -> Any:
+def nowhere(field: Field) -> object:
     """Return a key that no row has, not even one with the largest key."""
     key = highest(field, 0)
     return key - 1 if isinstance(key, int) else key
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """Return a value in a form that compares equal to what was written."""
     if isinstance(value, memoryview):
         return bytes(value)
@@ -128,7 +140,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def reread(field: Any, value: Any, connection: Any) -> Any:
+def reread(field: Field, value: object, connection: BaseDatabaseWrapper) -> object:
     """Return what a field makes of what it writes for a value, in a plain form."""
     prepared = field.get_db_prep_save(value, connection)
     if hasattr(field, "from_db_value"):
@@ -144,7 +156,7 @@ def varies(field: Field) -> bool:
     return not (short or few or _own_default(field) is not None)
 
 
-def _own_default(field: Any) -> Any:
+def _own_default(field: Field) -> object:
     """
     Return the default of a field whose class a package or project made, None if none.
 
@@ -157,24 +169,38 @@ def _own_default(field: Any) -> Any:
     return field.get_default()
 
 
-def _fitting_decimal(field: Any, number: int) -> decimal.Decimal:
-    if number < 10 ** (field.max_digits - field.decimal_places):
+def _base_field(field: Field) -> Field:
+    """Return the field of what an array or a range holds."""
+    return cast(Field, getattr(field, "base_field", None))
+
+
+def _digits(field: Field) -> tuple[int, int] | None:
+    """Return how many digits a decimal has, and how many decimal places."""
+    most = getattr(field, "max_digits", None)
+    if field.get_internal_type() != "DecimalField" or most is None:
+        return None
+    return most, getattr(field, "decimal_places", 0)
+
+
+def _fitting_decimal(digits: tuple[int, int], number: int) -> decimal.Decimal:
+    most, places = digits
+    if number < 10 ** (most - places):
         return decimal.Decimal(number)
-    digits = decimal.Decimal(number % 10**field.max_digits)
-    return digits.scaleb(-field.decimal_places)
+    return decimal.Decimal(number % 10**most).scaleb(-places)
 
 
-def _length(field: Any) -> int:
+def _length(field: Field) -> int:
     limited = field.get_internal_type() != "TextField"
     return (limited and field.max_length) or UNLIMITED
 
 
-def _largest_decimal(field: Any, sign: int = 0) -> decimal.Decimal:
+def _largest_decimal(digits: tuple[int, int], sign: int = 0) -> decimal.Decimal:
     # Not calculated: that would round it to the 28 digits of decimal's context.
-    return decimal.Decimal((sign, (9,) * field.max_digits, -field.decimal_places))
+    most, places = digits
+    return decimal.Decimal((sign, (9,) * most, -places))
 
 
-TYPICAL: dict[str, Callable[[int], Any]] = {
+TYPICAL: dict[str, Callable[[int], object]] = {
     "BooleanField": lambda number: number % 2 == 1,
     "DecimalField": decimal.Decimal,
     "FloatField": float,
@@ -191,7 +217,7 @@ TYPICAL: dict[str, Callable[[int], Any]] = {
     "HStoreField": lambda number: {"number": str(number)},
     "SearchVectorField": lambda number: f"'{number}'",  # as the database writes it
 }
-LOWEST: dict[str, Callable[[], Any]] = {
+LOWEST: dict[str, Callable[[], object]] = {
     **dict.fromkeys(TEXTS, str),
     "BooleanField": lambda: False,
     "FloatField": lambda: -1e300,
@@ -206,7 +232,7 @@ LOWEST: dict[str, Callable[[], Any]] = {
     "HStoreField": dict,
     "SearchVectorField": str,
 }
-HIGHEST: dict[str, Callable[[], Any]] = {
+HIGHEST: dict[str, Callable[[], object]] = {
     "BooleanField": lambda: True,
     "FloatField": lambda: 1e300,
     "DateField": LAST.date,

@@ -10,10 +10,10 @@ from django.apps.registry import Apps
 from syzygy_like.rehearsal.workload.actions import (
     Action,
     Columns,
-    alone,
     insert,
     on_row,
-    together,
+    own_rows,
+    shared_rows,
 )
 from syzygy_like.rehearsal.workload.bulk import (
     SharingRows,
@@ -21,9 +21,12 @@ from syzygy_like.rehearsal.workload.bulk import (
     fill_up,
     targets_first,
 )
-from syzygy_like.rehearsal.workload.muting import silence
 from syzygy_like.rehearsal.workload.reading import keys, select, spread
-from syzygy_like.rehearsal.workload.relations import automatic_relations, targets
+from syzygy_like.rehearsal.workload.relations import (
+    automatic_relations,
+    targets,
+    through,
+)
 from syzygy_like.rehearsal.workload.rows import (
     Fill,
     Model,
@@ -35,6 +38,7 @@ from syzygy_like.rehearsal.workload.rows import (
     written_fields,
 )
 from syzygy_like.rehearsal.workload.runner import FailedAction, run
+from syzygy_like.seam import mute_signals
 
 # Of each model, so many rows of others are changed: what one shows, most show.
 MOST_ROWS = 6
@@ -54,9 +58,9 @@ class Workload:
     The models of one version, at work on one database.
 
     ``focus`` has the tables that a plan concerns, each with its columns that it does
-    (None for all). Models with rows in these are exercised in full; those that refer
+    (None for all). Models with rows in these are tried in full; those that refer
     to them, or that they refer to, as far as rows are written and deleted. Of the
-    others rows are written and deleted too if there may be ``surprises``, and only
+    others rows are written and deleted too if there may be ``has_opaque``, and only
     read if not. No focus: all in full. ``beside`` has more tables to treat like those
     that refer to each other. ``progress`` is called with a model's label as its work
     begins. ``unwritten`` has the labels of models of which no row could be written.
@@ -67,7 +71,7 @@ class Workload:
         apps: Apps,
         alias: str,
         focus: Focus | None = None,
-        surprises: bool = True,
+        has_opaque: bool = True,
         beside: Collection[str] = (),
         progress: Callable[[str], None] | None = None,
     ):
@@ -91,7 +95,7 @@ class Workload:
             or not touched(model).isdisjoint(beside)
         } - self.full
         few = self.full | self.near
-        self.written = {model for model in self.models if surprises or model in few}
+        self.written = {model for model in self.models if has_opaque or model in few}
 
     @property
     def near_tables(self) -> set[str]:
@@ -106,7 +110,7 @@ class Workload:
         out. ``number`` is that of the first row; return the next one.
         """
         self.unwritten = []
-        with silence():
+        with mute_signals():
             for model in self._in_turn(targets_first(self._tables)):
                 number, done = fill_up(model, self.alias, number, rows)
                 if not (done or model._meta.auto_created):
@@ -129,13 +133,13 @@ class Workload:
         done = [_is_written(rows, model, fill) for fill in (typical, sparse)]
         return next(rows.numbers), any(done)
 
-    def alone(self, number: int, only: Only | None = None) -> list[FailedAction]:
+    def own_rows(self, number: int, only: Only | None = None) -> list[FailedAction]:
         """Return what fails of what each model does with rows of its own."""
-        return self._run(self._alone, number, only)
+        return self._run(self._own_rows, number, only)
 
-    def together(self, number: int, only: Only | None = None) -> list[FailedAction]:
+    def shared_rows(self, number: int, only: Only | None = None) -> list[FailedAction]:
         """Return what fails of what each model does with the rows there are."""
-        return self._run(self._together, number, only)
+        return self._run(self._shared_rows, number, only)
 
     def _run(
         self, actions: Actions, number: int, only: Only | None
@@ -147,7 +151,7 @@ class Workload:
             for model in self.models
             if wanted is None or model._meta.label in wanted
         ]
-        with silence():
+        with mute_signals():
             return [
                 failure
                 for model in self._in_turn(used)
@@ -166,10 +170,10 @@ class Workload:
                 self.progress(model._meta.label)
             yield model
 
-    def _alone(self, model: Model) -> Iterator[Action]:
+    def _own_rows(self, model: Model) -> Iterator[Action]:
         if model in self.full:
             few = len(list(written_fields(model))) <= MOST_PAIRED
-            yield from alone(model, self.alias, few, self._columns(model))
+            yield from own_rows(model, self.alias, few, self._columns(model))
             return
         if model in self.written:
             yield Action("INSERT typical", partial(insert, model=model, fill=typical))
@@ -188,9 +192,9 @@ class Workload:
             found.update(columns)
         return found
 
-    def _together(self, model: Model) -> Iterator[Action]:
+    def _shared_rows(self, model: Model) -> Iterator[Action]:
         if model in self.full:
-            yield from together(model, self.alias, MOST_ROWS, self._columns(model))
+            yield from shared_rows(model, self.alias, MOST_ROWS, self._columns(model))
             return
         yield Action("SELECT", partial(select, model=model))
         if model not in self.written:
@@ -206,7 +210,7 @@ def _is_written(rows: Rows, model: Model, fill: Fill) -> bool:
     """Commit one row; tell whether that was possible."""
     try:
         create_related(rows, model, fill)
-    except Exception:  # It is alone() that tells whether this may fail.
+    except Exception:  # own_rows() tells whether this may fail.
         return False
     return True
 
@@ -222,18 +226,18 @@ def chosen(
 
 def touched(model: Model) -> set[str]:
     """Return the tables in which a model's rows are, and those of its relations."""
-    through = [
-        field.remote_field.through
+    links = [
+        through(field)
         for owner in owners(model)
         for field in automatic_relations(owner)
     ]
-    return {each._meta.db_table for each in (*owners(model), *through)}
+    return {each._meta.db_table for each in (*owners(model), *links)}
 
 
 def new_failures(
     found: Iterable[FailedAction], baseline_failures: Iterable[FailedAction]
 ) -> list[FailedAction]:
-    """Return the first of each that fails, but for what fails as usual."""
+    """Return the first of each that fails, except for baseline failures."""
     known = {(each.model, each.action) for each in baseline_failures}
     first: dict[tuple[str, str], FailedAction] = {}
     for each in found:

@@ -1,4 +1,4 @@
-"""The backend of guarded databases; Django looks for it by the name of this module."""
+"""The backend of unreachable databases, by the name that Django looks for."""
 
 from __future__ import annotations
 
@@ -7,17 +7,32 @@ from typing import Any, NoReturn
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import load_backend
 
-from syzygy_like.rehearsal.scratch.unreachable import NotRehearsedError
+from syzygy_like.rehearsal.scratch.unreachable.refusals import NotRehearsedError
+
+Settings = dict[str, Any]
 
 
-def DatabaseWrapper(settings: dict[str, Any], alias: str) -> BaseDatabaseWrapper:  # noqa: N802
-    """Return a connection of the guarded engine's class that never connects."""
+def unreachable(settings: Settings) -> Settings:
+    """
+    Return settings of a database with which each attempt to connect is an error.
 
-    def refuse(*args: Any, **kwargs: Any) -> NoReturn:
+    They name this backend, so that they work in every thread (Django's settings
+    reference, "ENGINE"). All that needs no connection is as with the real backend.
+    They do not say how to log in, to code that has a driver of its own.
+    """
+    secrets = {"USER": "", "PASSWORD": "", "OPTIONS": {}}
+    engine = {"ENGINE": __package__, "REAL_ENGINE": settings["ENGINE"]}
+    return {**settings, **secrets, **engine}
+
+
+def DatabaseWrapper(settings: Settings, alias: str) -> BaseDatabaseWrapper:  # noqa: N802
+    """Return a connection of the real engine's class that never connects."""
+
+    def refuse(*args: object, **kwargs: object) -> NoReturn:
         raise NotRehearsedError(alias)
 
-    engine = load_backend(settings["GUARDED_ENGINE"]).DatabaseWrapper
+    engine = load_backend(settings["REAL_ENGINE"]).DatabaseWrapper
     names = ("connect", "ensure_connection", "get_new_connection")
-    guarded = type("GuardedWrapper", (engine,), dict.fromkeys(names, refuse))
-    wrapper: BaseDatabaseWrapper = guarded(settings, alias)
-    return wrapper
+    wrapper = type("UnreachableWrapper", (engine,), dict.fromkeys(names, refuse))
+    connection: BaseDatabaseWrapper = wrapper(settings, alias)
+    return connection

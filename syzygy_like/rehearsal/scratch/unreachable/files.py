@@ -1,7 +1,7 @@
 """
 Files of SQLite that nobody may open during a rehearsal.
 
-Python says which file a connection is about to open, whoever opens it (its
+Python says which file a connection is about to open, for any driver (its
 documentation, "Audit events table"). And SQLite asks before a connection of ours
 attaches another one ("Compile-Time Authorization Callbacks").
 """
@@ -16,14 +16,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from syzygy_like.rehearsal.scratch.unreachable import (
+from syzygy_like.rehearsal.scratch.unreachable.refusals import (
     NotRehearsedError,
     OutsideError,
-    note,
+    note_refusal,
 )
 
-# By the path of a file, the alias whose it is; None while nothing is guarded.
-_guarded: dict[str, str] | None = None
+# By the path of a file, the alias of the database; None while all may be opened.
+_unreachable: dict[str, str] | None = None
 _hooks: list[object] = []  # Python forgets no hook: one has to do
 
 # Nothing but the connection knows of these.
@@ -33,29 +33,29 @@ OUTWARD = ("load_extension", "writefile", "edit")
 
 
 @contextlib.contextmanager
-def files_guarded(files: Mapping[str, str]) -> Iterator[None]:
+def files_unreachable(files: Mapping[str, str]) -> Iterator[None]:
     """
     Let nothing in this process connect to these files.
 
-    ``files`` has the alias by the NAME. Whoever tries gets a NotRehearsedError.
+    ``files`` has the alias by the NAME. An attempt raises NotRehearsedError.
     """
-    global _guarded
+    global _unreachable
     if not _hooks:
         sys.addaudithook(_heard)
         _hooks.append(_heard)
-    before = _guarded
-    _guarded = {_path(name): alias for name, alias in files.items()}
+    before = _unreachable
+    _unreachable = {_path(name): alias for name, alias in files.items()}
     try:
         yield
     finally:
-        _guarded = before
+        _unreachable = before
 
 
-def _heard(event: str, args: tuple[Any, ...]) -> None:
-    if event != "sqlite3.connect" or _guarded is None:
+def _heard(event: str, args: tuple[str | bytes, ...]) -> None:
+    if event != "sqlite3.connect" or _unreachable is None:
         return
-    if alias := _guarded.get(_path(args[0])):
-        raise note(NotRehearsedError(alias))
+    if alias := _unreachable.get(_path(args[0])):
+        raise note_refusal(NotRehearsedError(alias))
 
 
 def attaching_nothing(factory: type[sqlite3.Connection]) -> type[sqlite3.Connection]:
@@ -74,7 +74,7 @@ def attaching_nothing(factory: type[sqlite3.Connection]) -> type[sqlite3.Connect
     return Connection
 
 
-def _path(name: Any) -> str:
+def _path(name: str | bytes) -> str:
     text = os.fsdecode(name)
     if text.startswith("file:"):
         text = unquote(text.removeprefix("file:").partition("?")[0])
@@ -90,7 +90,7 @@ def authorize_attached(action: int, name: str | None, *rest: str | None) -> int:
     """
     if action != sqlite3.SQLITE_ATTACH or name in PRIVATE:
         return sqlite3.SQLITE_OK
-    note(OutsideError(f"ATTACH or VACUUM INTO {name or '(an expression)'}"))
+    note_refusal(OutsideError(f"ATTACH or VACUUM INTO {name or '(an expression)'}"))
     return sqlite3.SQLITE_DENY
 
 
@@ -98,6 +98,6 @@ def authorize(action: int, name: str | None, *rest: str | None) -> int:
     """Tell the same, once the connection is set up: no function that leads outside."""
     function = rest[0]
     if action == sqlite3.SQLITE_FUNCTION and str(function).lower() in OUTWARD:
-        note(OutsideError(f"{function}()"))
+        note_refusal(OutsideError(f"{function}()"))
         return sqlite3.SQLITE_DENY
     return authorize_attached(action, name, *rest)

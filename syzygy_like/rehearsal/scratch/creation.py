@@ -1,21 +1,32 @@
-"""How scratch databases are made on a server, and whose they are."""
+"""How scratch databases are made, copied and dropped beside a real one."""
 
 from __future__ import annotations
 
+import abc
 import contextlib
+import copy
 import re
+import secrets
+import shutil
+import sqlite3
+import tempfile
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
+from django.db import connections
 from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 
 from syzygy_like.rehearsal.scratch.accounts import (
     Account,
     MySQLAccount,
     PostgreSQLAccount,
 )
-from syzygy_like.rehearsal.scratch.creation.base import Maker
+from syzygy_like.rehearsal.scratch.errors import ScratchError
+from syzygy_like.rehearsal.scratch.unreachable.base import Settings
+from syzygy_like.rehearsal.scratch.unreachable.files import attaching_nothing
 
 # OPTIONS that name another user than USER does.
 LOGINS = ("user", "password", "passwd", "assume_role", "service", "passfile")
@@ -24,6 +35,116 @@ EXTENSION = re.compile(
     r"\"?([\w-]+)[^;]*;?\s*",
     re.IGNORECASE,
 )
+MAX_NAME = 63  # bytes: PostgreSQL's limit; MySQL's is 64 characters
+
+
+class Maker(abc.ABC):
+    """
+    Makes databases on the server of an alias, with its engine.
+
+    All of its methods raise what the backend raises. ``account`` is the user whose
+    databases they are, None if it is that of the settings.
+    """
+
+    account: Account | None = None
+
+    def __init__(self, connection: BaseDatabaseWrapper):
+        self._connection = connection.copy()
+        self.vendor = connection.vendor
+        self.settings = self._connection.settings_dict
+        # A pool belongs to an alias: it is connected to the real database.
+        self.settings["OPTIONS"].pop("pool", None)
+
+    def settings_for(self, name: str) -> Settings:
+        """Return settings to connect to one of the databases made here."""
+        return {**copy.deepcopy(self.settings), "NAME": name}
+
+    def free_name(self) -> str:
+        """Return the name of a database that is still to be made."""
+        suffix = f"_rehearsal_{secrets.token_hex(4)}"
+        stem = f"test_{self._stem()}".encode()[: MAX_NAME - len(suffix)]
+        return stem.decode(errors="ignore") + suffix
+
+    def _stem(self) -> str:
+        return str(self.settings["NAME"] or self._connection.alias)
+
+    @abc.abstractmethod
+    def create(self, name: str) -> None:
+        """Make an empty database."""
+
+    @abc.abstractmethod
+    def copy(self, source: str, name: str) -> None:
+        """Make a copy of one that nobody is connected to."""
+
+    @abc.abstractmethod
+    def drop(self, name: str) -> None:
+        """Drop a database if it is there, even if others are connected to it."""
+
+    @abc.abstractmethod
+    def is_used_by(self, connection: BaseDatabaseWrapper, name: str) -> bool:
+        """Ask the server whether a connection is to that database."""
+
+    def make(self, name: str) -> None:
+        """Make an empty database, of a user with no other rights if there can be."""
+        self.create(name)
+
+    def drop_account(self) -> None:  # noqa: B027 - many make none
+        """Drop the user that was made, if any."""
+
+    def others(self, name: str) -> frozenset[str]:
+        """Return the names of the server's other databases that SQL could name."""
+        return frozenset()
+
+    def carry_out(self, sql: str, name: str) -> bool:
+        """Run a statement that the user made here may not; tell whether it is one."""
+        return False
+
+
+class SQLiteMaker(Maker):
+    """Makes files, each in a folder of its own: SQLite adds some beside it."""
+
+    def free_name(self) -> str:
+        folder = Path(tempfile.gettempdir()).resolve() / super().free_name()
+        return str(folder / "db.sqlite3")
+
+    def _stem(self) -> str:
+        return Path(self._connection.alias).name
+
+    def settings_for(self, name: str) -> Settings:
+        """
+        Return settings that do not wait for the disk: what is lost is no loss.
+
+        Their connections attach no files, with an "init_command" neither.
+        """
+        settings = super().settings_for(name)
+        options = settings["OPTIONS"]
+        commands = options.get("init_command", "")
+        options["init_command"] = f"{commands};PRAGMA synchronous=OFF"
+        options["factory"] = attaching_nothing(
+            options.get("factory", sqlite3.Connection)
+        )
+        return settings
+
+    def create(self, name: str) -> None:
+        Path(name).parent.mkdir(mode=0o700)
+
+    def copy(self, source: str, name: str) -> None:
+        self.create(name)
+        with (
+            contextlib.closing(sqlite3.connect(source)) as original,
+            contextlib.closing(sqlite3.connect(name)) as target,
+        ):
+            original.backup(target)
+
+    def drop(self, name: str) -> None:
+        folder = Path(name).parent
+        if folder.exists():
+            shutil.rmtree(folder)
+
+    def is_used_by(self, connection: BaseDatabaseWrapper, name: str) -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA database_list")
+            return name in [file for _, schema, file in cursor.fetchall()]
 
 
 class ServerMaker(Maker):
@@ -32,7 +153,7 @@ class ServerMaker(Maker):
     current_database: str
     new_account: type[Account]
 
-    def settings_for(self, name: str) -> dict[str, Any]:
+    def settings_for(self, name: str) -> Settings:
         """Return settings with the user that was made, if there is one."""
         settings = super().settings_for(name)
         if self.account:
@@ -48,13 +169,13 @@ class ServerMaker(Maker):
         It is that of a user with no other rights, unless the one of the settings may
         make none, or such a user cannot log in (a pooler has a list of its own).
         """
-        if self._hire() and not self._made_for_account(name):
+        if self._create_account() and not self._made_for_account(name):
             self.drop(name)
-            self.dismiss()
+            self.drop_account()
         if not self.account:
             self.create(name)
 
-    def _hire(self) -> bool:
+    def _create_account(self) -> bool:
         """Tell whether there is a user now whose databases they will be."""
         self.account = self.new_account()  # an interrupt may come at any time
         try:
@@ -62,7 +183,7 @@ class ServerMaker(Maker):
                 self.account.create(cursor)
         except Exception:
             with contextlib.suppress(Exception):  # there is none, in all likelihood
-                self.dismiss()
+                self.drop_account()
             self.account = None
         return self.account is not None
 
@@ -74,7 +195,7 @@ class ServerMaker(Maker):
         except Exception:
             return False
 
-    def dismiss(self) -> None:
+    def drop_account(self) -> None:
         """Drop the user that was made, if any; nothing if that may not be."""
         if self.account:
             with self._cursor() as cursor:
@@ -103,7 +224,7 @@ class ServerMaker(Maker):
         return self._connection.ops.quote_name(name)
 
     @contextlib.contextmanager
-    def connected(self, settings: dict[str, Any]) -> Iterator[BaseDatabaseWrapper]:
+    def connected(self, settings: Settings) -> Iterator[BaseDatabaseWrapper]:
         """Return a connection with other settings, of no alias."""
         connection = type(self._connection)({**settings}, NO_DB_ALIAS)
         try:
@@ -112,7 +233,7 @@ class ServerMaker(Maker):
             connection.close()
 
     @contextlib.contextmanager
-    def _cursor(self) -> Iterator[Any]:
+    def _cursor(self) -> Iterator[CursorWrapper]:
         """Return a cursor on the server, as Django uses for its test databases."""
         connection = self._connection.copy()
         connection.settings_dict["AUTOCOMMIT"] = True
@@ -183,7 +304,7 @@ class MySQLMaker(ServerMaker):
                 raise
             self._clone(source, name, self.settings)
 
-    def _clone(self, source: str, name: str, user: dict[str, Any]) -> None:
+    def _clone(self, source: str, name: str, user: Settings) -> None:
         with (
             self.connected({**user, "NAME": source}) as original,
             self.connected({**user, "NAME": name}) as target,
@@ -219,7 +340,7 @@ class MySQLMaker(ServerMaker):
             self._end_sessions(cursor, name)
             cursor.execute(f"DROP DATABASE IF EXISTS {self._quoted(name)}")
 
-    def _end_sessions(self, cursor: Any, name: str) -> None:
+    def _end_sessions(self, cursor: CursorWrapper, name: str) -> None:
         cursor.execute(
             "SELECT id FROM information_schema.processlist WHERE db = %s", [name]
         )
@@ -234,3 +355,21 @@ class CloneError(Exception):
 
 def _fail(message: str) -> NoReturn:
     raise CloneError(message)
+
+
+MAKERS: dict[str, type[Maker]] = {
+    "sqlite": SQLiteMaker,
+    "postgresql": PostgreSQLMaker,
+    "mysql": MySQLMaker,
+}
+
+
+def maker(alias: str) -> Maker:
+    """Return what makes databases beside that of an alias. Raises ScratchError."""
+    try:
+        connection = connections[alias]
+        if connection.vendor not in MAKERS:
+            raise NotImplementedError(connection.settings_dict["ENGINE"])
+        return MAKERS[connection.vendor](connection)
+    except Exception as error:
+        raise ScratchError(alias, str(error)) from error

@@ -1,21 +1,27 @@
-"""What stands around a scratch database."""
+"""Statements that leave a scratch database, refused before they run."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TypeVar
 
 from django.db import DatabaseError
 from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
 
-from syzygy_like.rehearsal.scratch.creation.base import Maker
-from syzygy_like.rehearsal.scratch.unreachable import OutsideError, note
+from syzygy_like.rehearsal.scratch.creation import Maker
+from syzygy_like.rehearsal.scratch.unreachable.base import Settings
 from syzygy_like.rehearsal.scratch.unreachable.files import authorize
 from syzygy_like.rehearsal.scratch.unreachable.reading import outside
+from syzygy_like.rehearsal.scratch.unreachable.refusals import (
+    OutsideError,
+    note_refusal,
+)
+
+Result = TypeVar("Result")
 
 
-class Fence:
+class StatementFilter:
     """
     Refuses statements that lead outside of a scratch database, before they run.
 
@@ -38,16 +44,16 @@ class Fence:
 
     def __call__(
         self,
-        execute: Callable[..., Any],
-        sql: Any,
-        params: Any,
+        execute: Callable[..., Result],
+        sql: str,
+        params: object,
         many: bool,
-        context: dict[str, Any],
-    ) -> Any:
+        context: Settings,
+    ) -> Result | None:
         """Run a statement, as a wrapper around Django's cursors, or refuse to."""
         text = _text(sql, context["connection"])
         if found := self._outside(text):
-            raise note(OutsideError(found, text))
+            raise note_refusal(OutsideError(found, text))
         if self.maker.carry_out(text, self.name):
             return None
         try:
@@ -55,25 +61,27 @@ class Fence:
         except DatabaseError as error:
             account = self.maker.account
             if account and account.denies(error):
-                raise note(OutsideError(str(error.args[-1]), text)) from error
+                raise note_refusal(OutsideError(str(error.args[-1]), text)) from error
             raise
 
     def _outside(self, text: str) -> str:
         return outside(text, self.vendor, self.named, self.others)
 
 
-def fence_off(fences: Mapping[str, Fence], connection: BaseDatabaseWrapper) -> None:
-    """Put up the fence of the database that a connection of an alias has, if any."""
-    fence = fences.get(str(connection.settings_dict["NAME"]))
-    if fence is None or connection.alias == NO_DB_ALIAS:
+def add_filter(
+    filters: Mapping[str, StatementFilter], connection: BaseDatabaseWrapper
+) -> None:
+    """Filter the statements of a connection to a scratch database."""
+    filter_ = filters.get(str(connection.settings_dict["NAME"]))
+    if filter_ is None or connection.alias == NO_DB_ALIAS:
         return
-    if fence not in connection.execute_wrappers:
-        connection.execute_wrappers.insert(0, fence)
+    if filter_ not in connection.execute_wrappers:
+        connection.execute_wrappers.insert(0, filter_)
     if isinstance(connection.connection, sqlite3.Connection):
         connection.connection.set_authorizer(authorize)
 
 
-def _text(sql: Any, connection: Any) -> str:
+def _text(sql: object, connection: BaseDatabaseWrapper) -> str:
     if isinstance(sql, bytes):
         return sql.decode(errors="replace")
     if hasattr(sql, "as_string"):  # of psycopg, composed
