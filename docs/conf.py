@@ -10,5 +10,7 @@ author = "syzygy-like contributors"
 copyright = "2026, syzygy-like contributors"
 html_theme = "furo"
 html_title = "syzygy-like"
+html_static_path = ["_static"]
+html_css_files = ["pictures.css"]
 exclude_patterns = ["_build"]
 extensions = ["living"]

@@ -37,7 +37,7 @@ class LivingDirective(SphinxDirective):
 class IncompatibilityRules(LivingDirective):
     """A section for each rule: its id, what breaks, and what messages say of it."""
 
-    sources = sorted((ROOT / "syzygy_like" / "compat").glob("*.py"))
+    sources = sorted((ROOT / "syzygy_like" / "compatibility").glob("*.py"))
 
     def lines(self):
         from syzygy_like.compatibility import RULES, Problem
@@ -93,8 +93,8 @@ class ScenarioTable(LivingDirective):
         yield from table(head, *map(self.row, module.SCENARIOS))
 
     def row(self, scenario):
-        breaks = self.rules("Old code on the result", scenario.breaks)
-        lacks = self.rules("New code without it", scenario.lacks)
+        breaks = self.rules("Old version on the result", scenario.breaks)
+        lacks = self.rules("New version without it", scenario.lacks)
         parts = [sentence(scenario.why), *breaks, *lacks]
         title = sentence(scenario.title).removesuffix(".")
         return title, scenario.stage.label, " ".join(parts)
@@ -145,7 +145,7 @@ COPIED = ("y", "2")  # the second answer to the question what becomes of the col
 VENDORS = {"mysql": "MySQL", "postgresql": "PostgreSQL", "sqlite": "SQLite"}
 OUTCOMES = {
     "AS_DJANGO": "what Django writes",
-    "SPLIT": "**two halves**",
+    "SPLIT": "**expand and contract**",
     "REFUSED": "*nothing: refused*",
 }
 
