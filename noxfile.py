@@ -38,9 +38,8 @@ AT_HAND = f"{sys.version_info.major}.{sys.version_info.minor}"
 INSTALLED = [
     pair for pair in PAIRS if pair[0] == AT_HAND or shutil.which(f"python{pair[0]}")
 ]
-# The two pairs between which the others lie.
-ENDS = [INSTALLED[0], INSTALLED[-1]]
-NEWEST = ENDS[-1][0]
+ENDS = {"oldest": INSTALLED[0], "newest": INSTALLED[-1]}
+NEWEST = ENDS["newest"][0]
 NEWEST_DJANGO = [django for python, django in PAIRS if python == AT_HAND][-1]
 
 nox.needs_version = ">=2025.11.12"
@@ -69,16 +68,27 @@ def install(session: nox.Session, *groups: str, django: str = "") -> None:
     session.install("-e", ".[postgres,sql]", *requirements, *series)
 
 
-def pairs() -> list[nox.param]:
-    return [nox.param(*pair, tags=["ends"] if pair in ENDS else []) for pair in PAIRS]
+def tags(pair: tuple[str, str]) -> list[str]:
+    """Name the pairs between which the others lie, but that of ``dev.py test``."""
+    if pair == (AT_HAND, NEWEST_DJANGO):
+        return []
+    return [name for name, end in ENDS.items() if pair == end]
 
 
 @nox.session
-@nox.parametrize("python,django", pairs())
+@nox.parametrize("python,django", [nox.param(*pair, tags=tags(pair)) for pair in PAIRS])
 def tests(session: nox.Session, django: str) -> None:
-    """Run the tests: every pair of Python and Django, or those tagged ``ends``."""
+    """Run the tests: every pair of Python and Django; see --tags oldest, newest."""
     install(session, "test", django=django)
     session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python=AT_HAND)
+def laws(session: nox.Session) -> None:
+    """Look for counterexamples for hours: nox -s laws -- --laws EXAMPLES."""
+    install(session, "test", django=NEWEST_DJANGO)
+    options = ["-m", "hypothesis", "--laws", "2000", "-n", "auto"]
+    session.run("python", "-m", "pytest", *options, *session.posargs)
 
 
 @nox.session(python=NEWEST)
@@ -150,8 +160,13 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
+def series() -> list[nox.param]:
+    newest = ENDS["newest"][1]
+    return [nox.param(each, tags=["suite"] * (each == newest)) for each in PYTHONS]
+
+
 @nox.session(python=NEWEST)
-@nox.parametrize("django", list(PYTHONS))
+@nox.parametrize("django", series())
 def django_suite(session: nox.Session, django: str) -> None:
     """Run Django's own tests: what passes with Django alone passes with the app."""
     install(session, "test", django=django)

@@ -48,7 +48,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--contrast",
         action="store_true",
-        help="Migrate everything at once, as without stages; the old code fails.",
+        help="Migrate everything at once, as without stages; the old version fails.",
     )
     return parser.parse_args()
 

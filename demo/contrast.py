@@ -1,4 +1,4 @@
-"""The same deployment with Django alone: the old code breaks."""
+"""The same deployment with Django alone: the old version breaks."""
 
 from demo.console import say
 from demo.errors import DemoError
@@ -20,7 +20,8 @@ def deploy_at_once(session: Session) -> None:
     session.stop(new)
     session.report()
     if not session.summaries[old.name].failures:
-        raise DemoError("The old code survived, which it should not.")
+        raise DemoError("The old version survived, which it should not.")
     if session.summaries[new.name].failures:
-        raise DemoError("The new code failed, which it should not.")
-    say(f"\n{session.summaries[old.name].failures} operations of the old code failed.")
+        raise DemoError("The new version failed, which it should not.")
+    failed = session.summaries[old.name].failures
+    say(f"\n{failed} operations of the old version failed.")

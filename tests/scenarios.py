@@ -2,7 +2,7 @@
 The catalogue of changes: what each one needs of the roll-out, and why.
 
 It is data, for the tests and for the documentation. ``breaks`` are the rules that
-the old code breaks once the migration has run, ``lacks`` those that the new code
+the old version breaks once the migration has run, ``lacks`` those that the new version
 breaks before it has.
 """
 
@@ -123,7 +123,7 @@ SCENARIOS = [
         [order()],
         [add("note", text(null=True))],
         PRE,
-        "The old code leaves the column NULL; the new code reads and writes it.",
+        "The old version leaves the column NULL; the new version reads and writes it.",
         lacks="missing-column",
     ),
     scenario(
@@ -132,7 +132,7 @@ SCENARIOS = [
         [order()],
         [add("price", integer(db_default=0))],
         PRE,
-        "The database fills in what the old code leaves out.",
+        "The database fills in what the old version leaves out.",
         lacks="missing-column",
     ),
     scenario(
@@ -141,7 +141,7 @@ SCENARIOS = [
         [order()],
         [add("price", integer(default=0))],
         NONE,
-        "Django drops Field.default from the column, so the old code's INSERT fails.",
+        "Django drops Field.default from the column: the old version's INSERT fails.",
         breaks="required-column",
         lacks="missing-column",
     ),
@@ -169,7 +169,7 @@ SCENARIOS = [
         [customer()],
         [order(price=integer())],
         PRE,
-        "The old code knows nothing of the table.",
+        "The old version knows nothing of the table.",
         lacks="missing-table",
     ),
     scenario(
@@ -178,7 +178,7 @@ SCENARIOS = [
         [customer()],
         [order(customer=to_customer())],
         PRE,
-        "No row of the table exists yet that could block a DELETE of the old code.",
+        "No row of the table exists yet that could block a DELETE of the old version.",
         lacks="missing-table",
     ),
     scenario(
@@ -187,7 +187,7 @@ SCENARIOS = [
         [customer(), order()],
         [add("customers", many_customers())],
         PRE,
-        "Its table is one that the old code knows nothing of.",
+        "Its table is one that the old version knows nothing of.",
         lacks="missing-table",
     ),
     scenario(
@@ -196,7 +196,7 @@ SCENARIOS = [
         [customer(), order()],
         [add("customer", to_customer(null=True))],
         PRE,
-        "The old code leaves it NULL, and no row refers to anything yet.",
+        "The old version leaves it NULL, and no row refers to anything yet.",
         lacks="missing-column",
     ),
     scenario(
@@ -231,7 +231,7 @@ SCENARIOS = [
         [customer(), order(customer=to_customer())],
         [migrations.AlterOrderWithRespectTo("order", "customer")],
         NONE,
-        "The column _order is NOT NULL, and the old code knows nothing of it.",
+        "The column _order is NOT NULL, and the old version knows nothing of it.",
         breaks="required-column",
         lacks="missing-column",
     ),
@@ -242,7 +242,7 @@ SCENARIOS = [
         [order(note=text(null=True))],
         [remove("note")],
         POST,
-        "The old code still names the column; the new code leaves it NULL.",
+        "The old version still names the column; the new version leaves it NULL.",
         breaks="missing-column",
     ),
     scenario(
@@ -251,7 +251,7 @@ SCENARIOS = [
         [order(price=integer(db_default=0))],
         [remove("price")],
         POST,
-        "Until the column goes the database fills it in for the new code.",
+        "Until the column goes the database fills it in for the new version.",
         breaks="missing-column",
     ),
     scenario(
@@ -260,7 +260,7 @@ SCENARIOS = [
         [order(price=integer())],
         [remove("price")],
         NONE,
-        "The old code still reads it, and the new code's INSERT leaves it out.",
+        "The old version still reads it, and the new version's INSERT leaves it out.",
         breaks="missing-column",
         lacks="required-column",
     ),
@@ -270,7 +270,7 @@ SCENARIOS = [
         [customer(), order(price=integer())],
         [migrations.DeleteModel("order")],
         POST,
-        "The old code still reads and writes the table; the new code does not.",
+        "The old version still reads and writes the table; the new version does not.",
         breaks="missing-table",
     ),
     scenario(
@@ -279,7 +279,7 @@ SCENARIOS = [
         [customer(), order(customer=to_customer())],
         [migrations.DeleteModel("order")],
         NONE,
-        "Its rows keep the new code from deleting the rows that they refer to.",
+        "Its rows keep the new version from deleting the rows that they refer to.",
         breaks="missing-table",
         lacks="blocked-delete",
     ),
@@ -298,7 +298,7 @@ SCENARIOS = [
         [customer(), order(customers=many_customers())],
         [remove("customers")],
         NONE,
-        "The rows of its table keep the new code from deleting either end.",
+        "The rows of its table keep the new version from deleting either end.",
         breaks="missing-table",
         lacks="blocked-delete",
     ),
@@ -308,7 +308,7 @@ SCENARIOS = [
         [customer(), order(customer=to_customer(null=True))],
         [remove("customer")],
         NONE,
-        "Rows that refer keep the new code, which does not see them, from deleting.",
+        "Rows that refer keep the new version, which does not see them, from deleting.",
         breaks="missing-column",
         lacks="blocked-delete",
     ),
@@ -328,7 +328,7 @@ SCENARIOS = [
         [order(price=integer(null=True))],
         [alter("price", integer())],
         POST,
-        "The old code still writes NULL.",
+        "The old version still writes NULL.",
         breaks="null-rejected",
     ),
     scenario(
@@ -337,7 +337,7 @@ SCENARIOS = [
         [order(price=integer())],
         [alter("price", integer(null=True))],
         PRE,
-        "The new code writes NULL.",
+        "The new version writes NULL.",
         lacks="null-rejected",
     ),
     scenario(
@@ -346,7 +346,7 @@ SCENARIOS = [
         [order(note=text(20))],
         [alter("note", text(10))],
         POST,
-        "The old code still writes longer texts.",
+        "The old version still writes longer texts.",
         breaks="narrower-type",
     ),
     scenario(
@@ -355,7 +355,7 @@ SCENARIOS = [
         [order(note=text(10))],
         [alter("note", text(20))],
         PRE,
-        "The new code writes longer texts.",
+        "The new version writes longer texts.",
         lacks="narrower-type",
     ),
     scenario(
@@ -364,7 +364,7 @@ SCENARIOS = [
         [order(note=text(10))],
         [alter("note", models.TextField())],
         PRE,
-        "The new code writes texts of any length.",
+        "The new version writes texts of any length.",
         lacks="narrower-type",
     ),
     scenario(
@@ -373,7 +373,7 @@ SCENARIOS = [
         [order(price=integer())],
         [alter("price", models.BigIntegerField())],
         PRE,
-        "The new code writes larger numbers.",
+        "The new version writes larger numbers.",
         lacks="narrower-type",
     ),
     scenario(
@@ -382,7 +382,7 @@ SCENARIOS = [
         [order(price=models.PositiveIntegerField())],
         [alter("price", integer())],
         PRE,
-        "The new code writes negative numbers.",
+        "The new version writes negative numbers.",
         lacks="narrower-type",
     ),
     scenario(
@@ -391,7 +391,7 @@ SCENARIOS = [
         [order(price=models.DecimalField(max_digits=6, decimal_places=2))],
         [alter("price", models.DecimalField(max_digits=6, decimal_places=4))],
         NONE,
-        "The old code writes larger numbers, the new code finer ones.",
+        "The old version writes larger numbers, the new version finer ones.",
         breaks="narrower-type",
         lacks="narrower-type",
     ),
@@ -411,7 +411,7 @@ SCENARIOS = [
         [order(price=integer())],
         [alter("price", integer(db_default=0))],
         PRE,
-        "The new code leaves the value to the database.",
+        "The new version leaves the value to the database.",
         lacks="missing-default",
     ),
     scenario(
@@ -420,7 +420,7 @@ SCENARIOS = [
         [order(price=integer(db_default=0))],
         [alter("price", integer())],
         POST,
-        "The old code still leaves the value to the database.",
+        "The old version still leaves the value to the database.",
         breaks="missing-default",
     ),
     # Constraints
@@ -430,7 +430,7 @@ SCENARIOS = [
         [order(price=integer())],
         [alter("price", integer(unique=True))],
         POST,
-        "The old code still writes values twice.",
+        "The old version still writes values twice.",
         breaks="stricter-unique",
     ),
     scenario(
@@ -439,7 +439,7 @@ SCENARIOS = [
         [order(price=integer(unique=True))],
         [alter("price", integer())],
         PRE,
-        "The new code writes values twice.",
+        "The new version writes values twice.",
         lacks="stricter-unique",
     ),
     scenario(
@@ -448,7 +448,7 @@ SCENARIOS = [
         [order(price=integer())],
         [constrain(ONE_PRICE)],
         POST,
-        "The old code still writes values twice.",
+        "The old version still writes values twice.",
         breaks="stricter-unique",
     ),
     scenario(
@@ -457,7 +457,7 @@ SCENARIOS = [
         [order(note=text())],
         [constrain(models.UniqueConstraint(Lower("note"), name="one_note"))],
         POST,
-        "The old code still writes texts twice.",
+        "The old version still writes texts twice.",
         breaks="stricter-unique",
     ),
     scenario(
@@ -466,7 +466,7 @@ SCENARIOS = [
         [order()],
         [add("code", text(null=True, unique=True))],
         PRE,
-        "The old code leaves it NULL, and NULLs are never equal.",
+        "The old version leaves it NULL, and NULLs are never equal.",
         lacks="missing-column",
     ),
     scenario(
@@ -475,7 +475,7 @@ SCENARIOS = [
         [order()],
         [add("code", integer(db_default=0, unique=True))],
         NONE,
-        "The old code's second INSERT gets the same default as its first.",
+        "The old version's second INSERT gets the same default as its first.",
         breaks="stricter-unique",
         lacks="missing-column",
     ),
@@ -488,7 +488,7 @@ SCENARIOS = [
             migrations.AlterUniqueTogether("order", {("price", "code")}),
         ],
         PRE,
-        "The old code leaves the new column NULL, and NULLs are never equal.",
+        "The old version leaves the new column NULL, and NULLs are never equal.",
         lacks="missing-column",
     ),
     scenario(
@@ -509,7 +509,7 @@ SCENARIOS = [
         [order(price=integer())],
         [constrain(POSITIVE)],
         POST,
-        "The old code still writes what the check rejects.",
+        "The old version still writes what the check rejects.",
         breaks="stricter-check",
     ),
     scenario(
@@ -518,7 +518,7 @@ SCENARIOS = [
         [order(price=integer()), constrain(POSITIVE)],
         [migrations.RemoveConstraint("order", "positive")],
         PRE,
-        "The new code writes what the check rejects.",
+        "The new version writes what the check rejects.",
         lacks="stricter-check",
     ),
     scenario(
@@ -527,7 +527,7 @@ SCENARIOS = [
         [order()],
         [add("price", integer(null=True)), constrain(POSITIVE)],
         PRE,
-        "The check says nothing of the NULL that the old code leaves there.",
+        "The check says nothing of the NULL that the old version leaves there.",
         lacks="missing-column",
     ),
     scenario(
@@ -543,7 +543,7 @@ SCENARIOS = [
             ),
         ],
         NONE,
-        "The old code leaves the column NULL, which the check rejects.",
+        "The old version leaves the column NULL, which the check rejects.",
         breaks="stricter-check",
         lacks="missing-column",
         backfill=True,
@@ -554,7 +554,7 @@ SCENARIOS = [
         [customer(), order(customer=to_customer(db_constraint=False))],
         [alter("customer", to_customer())],
         POST,
-        "The old code may still refer to rows that do not exist.",
+        "The old version may still refer to rows that do not exist.",
         breaks="foreign-key",
     ),
     scenario(
@@ -563,7 +563,7 @@ SCENARIOS = [
         [customer(), order(customer=to_customer())],
         [alter("customer", to_customer(db_constraint=False))],
         PRE,
-        "The new code may refer to rows that do not exist.",
+        "The new version may refer to rows that do not exist.",
         lacks="foreign-key",
     ),
     scenario(
@@ -575,7 +575,7 @@ SCENARIOS = [
             alter("customer", to_customer()),
         ],
         POST,
-        "The old code still writes numbers of rows that do not exist.",
+        "The old version still writes numbers of rows that do not exist.",
         breaks="foreign-key",
         backfill=True,
     ),
@@ -655,7 +655,7 @@ SCENARIOS = [
         [order(note=text(null=True))],
         [TABLE(state_operations=[remove("note")])],
         ANY,
-        "The column stays, and the new code leaves it NULL.",
+        "The column stays, and the new version leaves it NULL.",
     ),
     scenario(
         "replace-primary-key",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import django
 import pytest
 from django.apps import apps
 from django.db import connections
 
-from syzygy_like.planning import backends
 from tests.changes import CHANGES, Change, Outcome
 from tests.support.deployment import Deployment
 from tests.support.deployment_projects import write_models
@@ -15,7 +16,14 @@ from tests.support.projects import Project
 
 # Of contrib.postgres, whose fields do without being installed.
 NOT_INSTALLED = "postgres.E005"
+IN_BOTH = {"sqlite", "postgresql"}
 each_change = pytest.mark.parametrize("change", CHANGES, ids=str)
+
+
+def changes(is_wanted: Callable[[Change], bool]) -> pytest.MarkDecorator:
+    """Run a test with some changes of the catalogue."""
+    wanted = [each for each in CHANGES if is_wanted(each)]
+    return pytest.mark.parametrize("change", wanted, ids=str)
 
 
 @pytest.fixture
@@ -23,7 +31,7 @@ def deployment(change: Change, database: str, tmp_path, monkeypatch):
     """A change on its way; the processes end with the test."""
     # The databases of other tests are none of the project's.
     vendors = {connections[database].vendor}
-    monkeypatch.setattr(backends, "_vendors", lambda: vendors)
+    monkeypatch.setattr("syzygy_like.planning.database._vendors", lambda: vendors)
     if change.min_django > django.VERSION:
         pytest.skip(f"needs Django {'.'.join(map(str, change.min_django))}")
     if connections[database].vendor not in change.databases:
@@ -58,23 +66,53 @@ def test_the_models_are_in_order(change, tmp_path):
 
 
 @pytest.mark.databases("sqlite", "postgresql")
-@each_change
+@changes(lambda each: each.outcome is Outcome.SPLIT)
 def test_the_change_is_deployed(deployment, databases, change):
     deploy(deployment, databases, change)
 
 
-@pytest.mark.databases("mysql")
-@pytest.mark.parametrize(
-    "change", [each for each in CHANGES if "mysql" in each.databases], ids=str
+# The files are Django's, and run as they are: PostgreSQL is the strictest with them.
+@pytest.mark.databases("postgresql", laws=("sqlite",))
+@changes(
+    lambda each: each.outcome is Outcome.AS_DJANGO and {*each.databases} >= IN_BOTH
 )
-def test_the_change_is_deployed_on_mysql(deployment, databases, change):
+def test_the_change_is_deployed_as_django_writes_it(deployment, databases, change):
     deploy(deployment, databases, change)
 
 
-def deploy(deployment, databases, change):
+@pytest.mark.databases("sqlite", "postgresql")
+@changes(
+    lambda each: each.outcome is Outcome.AS_DJANGO and not {*each.databases} >= IN_BOTH
+)
+def test_the_change_of_one_database_is_deployed(deployment, databases, change):
+    deploy(deployment, databases, change)
+
+
+# Nothing is executed.
+@pytest.mark.databases("sqlite", laws=("postgresql",))
+@changes(lambda each: each.outcome is Outcome.REFUSED and "sqlite" in each.databases)
+def test_the_change_is_refused(deployment, change):
+    deployment.refuse()
+
+
+@pytest.mark.databases("postgresql")
+@changes(
+    lambda each: each.outcome is Outcome.REFUSED and "sqlite" not in each.databases
+)
+def test_the_change_of_postgresql_is_refused(deployment, change):
+    deployment.refuse()
+
+
+@pytest.mark.databases("mysql")
+@changes(lambda each: "mysql" in each.databases)
+def test_the_change_is_deployed_on_mysql(deployment, databases, change):
     if change.outcome is Outcome.REFUSED:
         deployment.refuse()
-        return
+    else:
+        deploy(deployment, databases, change)
+
+
+def deploy(deployment, databases, change):
     deployment.prepare()
     deployment.generate()
     if change.outcome is Outcome.SPLIT:

@@ -14,9 +14,16 @@ from django.test import override_settings
 
 import syzygy_like
 from syzygy_like import Stage, conf
-from syzygy_like.planning import policy as policies
+from syzygy_like.planning.policy import current_policy, is_third_party
+from tests.support.orders import started
 from tests.support.projects import applied, migration
 
+PACKAGE = Path(syzygy_like.__file__).parent
+MESSAGES = {
+    path
+    for path in PACKAGE.rglob("*.py")
+    if "messages" in path.parent.name or "messages" in path.stem
+}
 OVERRIDE = conf.OVERRIDE
 KEY = ("id", models.BigAutoField(primary_key=True))
 ORDER = migrations.CreateModel(
@@ -47,20 +54,20 @@ def test_these_are_all():
 
 
 def test_messages_name_no_other_settings():
-    for path in Path(syzygy_like.__file__).parent.rglob("*.py"):
+    for path in MESSAGES:
         named = re.findall(r"MIGRATION_[A-Z_]+", path.read_text(encoding="utf-8"))
         assert set(named) <= set(conf.ALL)
 
 
-def test_without_settings_third_parties_go_in_halves():
-    policy = policies.current()
-    assert policy.bridges is policies.is_third_party
+def test_without_settings_third_party_migrations_are_applied_in_parts():
+    policy = current_policy()
+    assert policy.bridges is is_third_party
     assert policy.third_party_fallback is None
 
 
 @override_settings(MIGRATION_BRIDGE="none")
-def test_without_halves_only_third_parties_have_a_fallback():
-    policy = policies.current()
+def test_without_parts_only_third_parties_have_a_fallback():
+    policy = current_policy()
     assert not policy.overrides
     assert not policy.fallbacks
     assert policy.third_party_fallback is Stage.PRE_DEPLOY
@@ -71,7 +78,7 @@ def test_without_halves_only_third_parties_have_a_fallback():
 @pytest.mark.parametrize("stage", [Stage.PRE_DEPLOY, Stage.POST_DEPLOY, None])
 def test_the_third_party_fallback_may_be_none(stage):
     with override_settings(MIGRATION_THIRD_PARTY_STAGES_FALLBACK=stage):
-        assert policies.current().third_party_fallback is stage
+        assert current_policy().third_party_fallback is stage
 
 
 @pytest.mark.parametrize("value", [None, {}, ()])
@@ -81,14 +88,14 @@ def test_an_empty_setting_is_as_good_as_none(value):
         MIGRATION_STAGES_FALLBACK=value,
         MIGRATION_STAGES_BASELINE=value,
     ):
-        assert not policies.current().overrides
+        assert not current_policy().overrides
         assert conf.baseline() == {}
 
 
 def test_any_mapping_will_do():
     stages = types.MappingProxyType({"shop": Stage.ANY})
     with override_settings(MIGRATION_STAGES_OVERRIDE=stages):
-        assert policies.current().override(migration("shop", "0001")) is Stage.ANY
+        assert current_policy().override(migration("shop", "0001")) is Stage.ANY
 
 
 @pytest.mark.parametrize(
@@ -108,13 +115,12 @@ def test_third_parties_are_told_by_parts_of_the_path(monkeypatch, file, expected
     module.__file__ = file
     monkeypatch.setitem(sys.modules, "shop_migration", module)
     type(made).__module__ = "shop_migration"
-    assert policies.is_third_party(made) is expected
+    assert is_third_party(made) is expected
 
 
 @pytest.fixture
 def shop(project, database):
-    project.write("shop", "0001_initial", ORDER)
-    project.migrate(database=database, verbosity=0)
+    started(project, database, "", ORDER)
     project.write("shop", "0002_remove", REMOVE)
     return project
 
@@ -165,7 +171,5 @@ def test_they_are_never_changed(shop, database):
 
 def test_they_are_read_nowhere_but_in_conf():
     """So nothing keeps a value that it read when it was imported."""
-    package = Path(syzygy_like.__file__).parent
-    for path in package.rglob("*.py"):
-        if "conf" not in path.parts and "messages" not in path.parts:
-            assert "MIGRATION_STAGES" not in path.read_text(encoding="utf-8")
+    for path in {*PACKAGE.rglob("*.py")} - {PACKAGE / "conf.py", *MESSAGES}:
+        assert "MIGRATION_STAGES" not in path.read_text(encoding="utf-8")

@@ -8,8 +8,11 @@ import pytest
 from django.core.management.commands import makemigrations, migrate
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.writer import MigrationWriter
+from django.db.models import ImageField, Model, signals
 
 from syzygy_like import seam
+
+pytestmark = pytest.mark.versions
 
 if hasattr(migrate.Command, "executor_class"):  # then nothing is changed
     pytest.skip("Django has executor_class", allow_module_level=True)
@@ -142,3 +145,55 @@ def test_an_error_leaves_no_writer_behind():
     with pytest.raises(ZeroDivisionError), seam.writer(made("ours")):
         raise ZeroDivisionError
     assert seam.WRITER._users == 0
+
+
+def muted():
+    """Return what Django calls, and whether it is the holder's own."""
+    places = [(each.holder, each.name) for each in seam.MUTED]
+    return [(getattr(holder, name), name in vars(holder)) for holder, name in places]
+
+
+def test_signals_are_muted_as_long_as_anybody_asks_for_it():
+    before = muted()
+    with seam.mute_signals():
+        with seam.mute_signals():
+            pass
+        during = muted()
+    assert not set(map(repr, before)) & set(map(repr, during))
+    assert muted() == before
+    with pytest.raises(ZeroDivisionError), seam.mute_signals():
+        raise ZeroDivisionError
+    assert muted() == before
+
+
+def test_signals_of_other_threads_are_not_muted():
+    called = []
+
+    def receive(signal, **named):
+        called.append(threading.current_thread())
+
+    signals.pre_init.connect(receive)
+    try:
+        with seam.mute_signals():
+            work = threading.Thread(target=signals.pre_init.send, args=(Model,))
+            work.start()
+            work.join(10)
+            assert signals.pre_init.send(Model) == []
+    finally:
+        signals.pre_init.disconnect(receive)
+    assert called == [work]
+
+
+def test_a_method_that_is_replaced_has_its_object_elsewhere(monkeypatch):
+    """Django calls it on a field, whichever thread it is in."""
+    seen = []
+    monkeypatch.setattr(
+        ImageField, "update_dimension_fields", lambda *args, **kwargs: seen.append(args)
+    )
+    field = ImageField()
+    with seam.mute_signals():
+        field.update_dimension_fields("here")
+        work = threading.Thread(target=field.update_dimension_fields, args=("there",))
+        work.start()
+        work.join(10)
+    assert seen == [(field, "there")]

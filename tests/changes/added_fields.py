@@ -9,15 +9,15 @@ from tests.changes.change import EVERYWHERE, Change, Outcome, order, shop
 AS_DJANGO, SPLIT = Outcome.AS_DJANGO, Outcome.SPLIT
 
 OMITTED = (
-    "The old code's INSERT leaves the column out, so it can do without a value until "
-    "the old code is gone."
+    "The old version's INSERT leaves the column out, so it can do without a value "
+    "until the old version is gone."
 )
-NULLS = "The old code leaves the column NULL."
+NULLS = "The old version leaves the column NULL."
 CALLED = (
-    "The old code's INSERT leaves the column out, and nothing in the database gives "
-    "what the new code's would: it is NULL until it is filled after the deploy."
+    "The old version's INSERT leaves the column out, and nothing in the database gives "
+    "what the new version's would: it is NULL until it is filled after the deploy."
 )
-FILLED = "The database fills in what the old code leaves out."
+FILLED = "The database fills in what the old version leaves out."
 
 
 def added(
@@ -107,11 +107,11 @@ def asked(
 
 
 ZONES = (
-    "The old code's INSERT leaves the column out. PostgreSQL fills in the local date "
-    "or time; elsewhere only UTC is known, and it is NULL until after the deploy."
+    "The old version's INSERT leaves the column out. PostgreSQL fills in the local "
+    "date or time; elsewhere only UTC is known, and it is NULL until after the deploy."
 )
 OWN = (
-    "The old code's INSERT leaves the column out, and only the field knows what it "
+    "The old version's INSERT leaves the column out, and only the field knows what it "
     "would write: it is NULL until the field fills it after the deploy."
 )
 ENCODED = """

@@ -6,8 +6,8 @@ from tests.changes.change import Change, Outcome, order, shop
 
 AS_DJANGO, SPLIT = Outcome.AS_DJANGO, Outcome.SPLIT
 
-STRICTER = "The old code still writes rows that the constraint rejects."
-LOOSER = "The new code writes rows that the constraint rejects."
+STRICTER = "The old version still writes rows that the constraint rejects."
+LOOSER = "The new version writes rows that the constraint rejects."
 EITHER = "An index neither accepts nor rejects rows."
 NEITHER = "Each version writes rows that the other's constraint rejects."
 
@@ -92,7 +92,7 @@ CHANGES = [
         "CharField(max_length=20)",
         "CharField(max_length=20, unique=True, null=True)",
         outcome=SPLIT,
-        why="The new code writes NULL, the old code values twice.",
+        why="The new version writes NULL, the old version values twice.",
         tidy=True,
     ),
     *both_ways("unique-constraint", "a unique constraint", unique("fields=['price']")),

@@ -16,16 +16,18 @@ from tests.changes.change import to_customer as to
 AS_DJANGO, SPLIT = Outcome.AS_DJANGO, Outcome.SPLIT
 
 HELD = (
-    "Rows that refer would keep the old code, which does not see them, from deleting: "
-    "so the constraint comes when it is gone."
+    "Rows that refer would keep the old version, which does not see them, from "
+    "deleting: so the constraint comes when it is gone."
 )
 PROTECTED = (
-    "The constraint is there at once, so that the old code cannot take away what the "
-    "new code keeps. It gets an error where it deletes a row to which new rows refer."
+    "The constraint is there at once, so that the old version cannot take away the "
+    "rows that the new version keeps. It gets an error where it deletes a row to "
+    "which new rows refer."
 )
 LET_GO = (
-    "Rows that refer would keep the new code, which does not see them, from deleting: "
-    "so the database clears their references, or its constraint goes before the column."
+    "Rows that refer would keep the new version, which does not see them, from "
+    "deleting: so the database clears their references, or its constraint goes before "
+    "the column."
 )
 SAME = "To the database nothing changes."
 FIRST = frozenset({("shop_customer", 1)})
@@ -195,7 +197,7 @@ CHANGES = [
         "Let a foreign key be NULL",
         to(),
         to("null=True"),
-        why="The new code writes NULL.",
+        why="The new version writes NULL.",
     ),
     changed(
         "require-foreign-key",
@@ -204,7 +206,7 @@ CHANGES = [
         to(),
         answers=("2",),
         tidy=True,
-        why="The old code still writes NULL.",
+        why="The old version still writes NULL.",
     ),
     changed(
         "change-on-delete",
@@ -218,14 +220,14 @@ CHANGES = [
         "Set a foreign key to NULL instead of deleting",
         to(),
         on_delete("SET_NULL"),
-        why="The new code writes NULL.",
+        why="The new version writes NULL.",
     ),
     changed(
         "cascade-to-db-cascade",
         "Have the database delete the rows that refer",
         to(),
         on_delete("DB_CASCADE", ""),
-        why="The new code leaves it to the database to delete rows that refer.",
+        why="The new version leaves it to the database to delete rows that refer.",
         min_django=(6, 1),
     ),
     changed(
@@ -233,7 +235,7 @@ CHANGES = [
         "Have Django delete the rows that refer",
         on_delete("DB_CASCADE", ""),
         to(),
-        why="The old code leaves it to the database to delete rows that refer.",
+        why="The old version leaves it to the database to delete rows that refer.",
         min_django=(6, 1),
     ),
     changed(
@@ -242,7 +244,7 @@ CHANGES = [
         to(),
         to(FREE),
         dangling=True,
-        why="The new code may refer to rows that do not exist.",
+        why="The new version may refer to rows that do not exist.",
     ),
     changed(
         "add-foreign-key-constraint",
@@ -250,7 +252,7 @@ CHANGES = [
         to(FREE),
         to(),
         tidy=True,
-        why="The old code may still refer to rows that do not exist.",
+        why="The old version may still refer to rows that do not exist.",
     ),
     changed(
         "foreign-key-to-one-to-one",
@@ -258,14 +260,14 @@ CHANGES = [
         to(),
         to("", "OneToOneField"),
         tidy=True,
-        why="The old code still refers to the same row twice.",
+        why="The old version still refers to the same row twice.",
     ),
     changed(
         "one-to-one-to-foreign-key",
         "Let a one-to-one field refer to the same row twice",
         to("", "OneToOneField"),
         to(),
-        why="The new code refers to the same row twice.",
+        why="The new version refers to the same row twice.",
     ),
     changed(
         "change-related-name",

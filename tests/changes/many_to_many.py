@@ -7,12 +7,12 @@ from tests.changes.change import CUSTOMER, Change, Outcome, model, order, shop
 AS_DJANGO, SPLIT, REFUSED = Outcome
 
 HELD = (
-    "Rows of the new table would keep the old code, which does not see them, from "
+    "Rows of the new table would keep the old version, which does not see them, from "
     "deleting either end: so its constraints come when that is gone."
 )
 LET_GO = (
-    "Rows of the table would keep the new code, which does not see them, from deleting "
-    "either end: so its constraints go before it does."
+    "Rows of the table would keep the new version, which does not see them, from "
+    "deleting either end: so its constraints go before it does."
 )
 IMPOSSIBLE = "Django cannot alter a many-to-many field into one with another table."
 

@@ -6,8 +6,8 @@ from tests.changes.change import EVERYWHERE, Change, Outcome, order, shop
 
 AS_DJANGO, SPLIT = Outcome.AS_DJANGO, Outcome.SPLIT
 
-WRITES_NULL = "The old code still writes NULL; what it wrote is filled in afterwards."
-NULLABLE = "The new code writes NULL."
+WRITES_NULL = "The old version still writes NULL, which is filled in afterwards."
+NULLABLE = "The new version writes NULL."
 SAME = "To the database nothing changes."
 
 
@@ -53,7 +53,7 @@ CHANGES = [
         integer("null=True"),
         integer(),
         answers=("2",),
-        why="The old code still writes NULL.",
+        why="The old version still writes NULL.",
         tidy=True,
     ),
     altered(
@@ -77,7 +77,7 @@ CHANGES = [
         integer("null=True"),
         integer("db_default=0"),
         outcome=SPLIT,
-        why="The new code needs the default before, the old code NULL after that.",
+        why="The new version needs the default before, the old one NULL after that.",
         databases=EVERYWHERE,
         nulls=EVERYWHERE,
     ),
@@ -88,7 +88,7 @@ CHANGES = [
         "DateTimeField(db_default=Now())",
         head="from django.db.models.functions import Now\n",
         outcome=SPLIT,
-        why="The new code needs the default before, the old code NULL after that.",
+        why="The new version needs the default before, the old one NULL after that.",
         databases=EVERYWHERE,
         nulls=EVERYWHERE,
     ),
@@ -98,7 +98,7 @@ CHANGES = [
         "JSONField(null=True)",
         "JSONField(db_default={'a': [1]})",
         outcome=SPLIT,
-        why="The new code needs the default before, the old code NULL after that.",
+        why="The new version needs the default before, the old one NULL after that.",
         databases=EVERYWHERE,
         nulls=EVERYWHERE,
     ),
@@ -115,14 +115,14 @@ CHANGES = [
         "Add a default of the database",
         integer(),
         integer("db_default=0"),
-        why="The new code leaves the value to the database.",
+        why="The new version leaves the value to the database.",
     ),
     altered(
         "drop-db-default",
         "Drop a default of the database",
         integer("db_default=0"),
         integer(),
-        why="The old code still leaves the value to the database.",
+        why="The old version still leaves the value to the database.",
     ),
     altered(
         "change-db-default",
@@ -136,14 +136,14 @@ CHANGES = [
         "Let the database have the default",
         integer("default=0"),
         integer("db_default=0"),
-        why="The new code leaves the value to the database.",
+        why="The new version leaves the value to the database.",
     ),
     altered(
         "db-default-to-default",
         "Let the code have the default",
         integer("db_default=0"),
         integer("default=0"),
-        why="The old code still leaves the value to the database.",
+        why="The old version still leaves the value to the database.",
     ),
     altered("add-default", "Add a default", integer(), integer("default=0")),
     altered(

@@ -7,10 +7,10 @@ from tests.changes.change import Change, Outcome, order, shop
 AS_DJANGO, SPLIT = Outcome.AS_DJANGO, Outcome.SPLIT
 
 NEEDED = (
-    "The old code reads the column until it is gone, the new code's INSERT leaves it "
-    "out: so the column can do without a value first."
+    "The old version reads the column until it is gone, the new version's INSERT "
+    "leaves it out: so the column can do without a value first."
 )
-IDLE = "The new code leaves the column out, and the old code needs it until it is gone."
+IDLE = "The new version leaves the column out; the old one needs it until it is gone."
 BOTH = (
     "The new column is there before the deploy and the old one until after it; each "
     "can do without a value as long as one version does not know it."

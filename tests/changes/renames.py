@@ -20,7 +20,7 @@ COPIED = ("y", "2")  # the choice to expand and contract
 
 COLUMN = (
     "Each version asks for a column that the other's database lacks, so there are both "
-    "until the old code is gone."
+    "until the old version is gone."
 )
 BY_HAND = (
     "Each version asks for a name that the other's database lacks; that can keep "

@@ -119,7 +119,7 @@ CHANGES = [
         apps(order(), post()),
         apps(order(NULLABLE), post("views = models.IntegerField(null=True)")),
         outcome=AS_DJANGO,
-        why="The old code leaves the columns NULL.",
+        why="The old version leaves the columns NULL.",
     ),
     changed(
         "new-app-refers-to-old-one",
@@ -151,6 +151,6 @@ CHANGES = [
         shop(order()),
         apps(order(), post()),
         outcome=AS_DJANGO,
-        why="The old code knows nothing of its tables.",
+        why="The old version knows nothing of its tables.",
     ),
 ]

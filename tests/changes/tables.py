@@ -7,14 +7,14 @@ from tests.changes.change import to_customer as to
 
 AS_DJANGO, SPLIT = Outcome.AS_DJANGO, Outcome.SPLIT
 
-NEW = "The old code knows nothing of the table."
-GONE = "The old code still reads and writes the table; the new code does not."
+NEW = "The old version knows nothing of the table."
+GONE = "The old version still reads and writes the table; the new version does not."
 HELD = (
-    "Rows of the new table would keep the old code, which does not see them, from "
+    "Rows of the new table would keep the old version, which does not see them, from "
     "deleting: so its constraints come when that is gone."
 )
 LET_GO = (
-    "Rows of the table would keep the new code, which does not see them, from "
+    "Rows of the table would keep the new version, which does not see them, from "
     "deleting: so its constraints go before it does."
 )
 SAME = "To the database nothing changes."
@@ -104,7 +104,7 @@ CHANGES = [
         "Remove a model, and what refers to it",
         REFERRING,
         order(),
-        "The old code reads column and table, the new code leaves the column out.",
+        "The old version reads column and table, the new one leaves the column out.",
     ),
     split(
         "add-child-model",
@@ -146,28 +146,28 @@ CHANGES = [
         "Inherit a field that may be NULL",
         order(),
         ABSTRACT.format(OPTIONAL) + DERIVED,
-        "The old code leaves the column NULL.",
+        "The old version leaves the column NULL.",
     ),
     split(
         "add-abstract-base-with-required-field",
         "Inherit a required field",
         order(),
         ABSTRACT.format(REQUIRED) + DERIVED,
-        "The old code's INSERT leaves the column out.",
+        "The old version's INSERT leaves the column out.",
     ),
     split(
         "add-order-with-respect-to",
         "Order a model with respect to another one",
         ordered(),
         ordered(WITH_RESPECT),
-        "The column _order is NOT NULL, and the old code knows nothing of it.",
+        "The column _order is NOT NULL, and the old version knows nothing of it.",
     ),
     split(
         "remove-order-with-respect-to",
         "Stop ordering a model with respect to another one",
         ordered(WITH_RESPECT),
         ordered(),
-        "The column _order is NOT NULL, and the new code knows nothing of it.",
+        "The column _order is NOT NULL, and the new version knows nothing of it.",
     ),
     changed(
         "add-unmanaged-model",

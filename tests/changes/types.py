@@ -6,11 +6,11 @@ from tests.changes.change import CUSTOMER, Change, Outcome, model, order, shop
 
 AS_DJANGO, SPLIT = Outcome.AS_DJANGO, Outcome.SPLIT
 
-WIDER = "The new code writes values for which the column is too narrow."
-NARROWER = "The old code still writes values for which the column becomes too narrow."
+WIDER = "The new version writes values for which the column is too narrow."
+NARROWER = "The old version still writes values that the new type cannot hold."
 NEITHER = (
     "Each version writes values that the other's column rejects, so the column takes "
-    "both until the old code is gone."
+    "both until the old version is gone."
 )
 
 
@@ -130,7 +130,7 @@ CHANGES = [
         before=keyed("AutoField"),
         after=keyed("BigAutoField"),
         outcome=AS_DJANGO,
-        why="The new code writes keys for which the columns are too narrow.",
+        why="The new version writes keys for which the columns are too narrow.",
     ),
     Change(
         name="char-to-email",

@@ -35,12 +35,14 @@ from django.db.models.fields import NOT_PROVIDED
 from django.db.models.options import normalize_together
 from django.db.models.utils import make_model_tuple
 
-from syzygy_like.planning import backends
+from syzygy_like.planning.database import CLOCKS
 from syzygy_like.planning.history import full_plan
 from syzygy_like.safeguards.timeouts.retry import leave_transaction
-from syzygy_like.schema import Schema, everywhere, schema
+from syzygy_like.schema import Schema, always, schema
 from syzygy_like.schema.tracking import TrackedState, Tracker
 from tests.support.projects import migration
+
+pytestmark = pytest.mark.versions
 
 KEY = ("id", models.BigAutoField(primary_key=True))
 CHECK = models.CheckConstraint(condition=models.Q(price__gte=0), name="price_positive")
@@ -118,14 +120,14 @@ def tracker():
     }
     fields = [KEY, ("price", models.IntegerField()), ("size", models.IntegerField())]
     parent = models.ForeignKey("shop.Order", models.CASCADE)
-    tracker = Tracker(TrackedState(), everywhere)
+    tracker = Tracker(TrackedState(), always)
     for operation in (
         migrations.CreateModel("Order", fields, options),
         migrations.CreateModel("Line", [KEY, ("order", parent)]),
         migrations.CreateModel("Note", [KEY]),
     ):
         operation.state_forwards("shop", tracker.state)
-    tracker.settle()
+    tracker.assume_applied()
     return tracker
 
 
@@ -139,7 +141,7 @@ def test_whatever_changes_a_model_reloads_it(operation, changed):
     tracked = tracker()
     operation.state_forwards("shop", tracked.state)
     assert {("shop", name) for name in changed} <= tracked.state.touched
-    tracked.settle()
+    tracked.assume_applied()
     assert tracked.schemas.code == Schema(dict(schema(tracked.state).tables))
 
 
@@ -233,7 +235,7 @@ def test_the_clocks_of_automatic_fields(kind):
     """``BaseDatabaseSchemaEditor._effective_default``, and ``pre_save``."""
     field = kind(auto_now_add=True)
     field.attname = "made"
-    clock = backends.CLOCKS[field.get_internal_type()]
+    clock = CLOCKS[field.get_internal_type()]
     before = clock()
     found = (
         BaseDatabaseSchemaEditor._effective_default(field),

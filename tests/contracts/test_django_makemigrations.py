@@ -20,10 +20,12 @@ from django.db.migrations.state import ModelState, ProjectState
 from django.db.migrations.writer import MigrationWriter
 from django.db.models.fields import NOT_PROVIDED
 
-from syzygy_like.expand_contract.bridge.fields import rebuilt
+from syzygy_like.expand_contract.bridge.relaxing import rebuild
 from syzygy_like.expand_contract.data_functions import DataFunction, copy
-from syzygy_like.expand_contract.halves import SilentQuestioner
+from syzygy_like.expand_contract.parts import SilentQuestioner
 from syzygy_like.makemigrations.questioner import ReplayingQuestioner
+
+pytestmark = pytest.mark.versions
 
 KEY = ("id", models.BigAutoField(primary_key=True))
 SOURCE = inspect.getsource(makemigrations.Command)
@@ -137,7 +139,7 @@ def test_the_column_of_order_with_respect_to():
 
 def test_fields_can_be_made_anew_of_their_arguments():
     field = models.CharField(max_length=3, default="a", db_index=True)
-    _, path, args, kwargs = rebuilt(
+    _, path, args, kwargs = rebuild(
         field, null=True, default=NOT_PROVIDED
     ).deconstruct()
     assert (path, args) == ("django.db.models.CharField", [])

@@ -11,7 +11,7 @@ from tests.support.deployment_projects import run, write_models
 from tests.support.projects import Project
 
 linear_apps = pytest.importorskip("django_linear_migrations.apps")
-pytestmark = pytest.mark.databases("sqlite")
+pytestmark = [pytest.mark.databases("sqlite"), pytest.mark.versions]
 
 OURS, THEIRS = "syzygy_like", "django_linear_migrations"
 ORDER = "class Order(models.Model):\n    price = models.IntegerField(null=True)\n"

@@ -29,7 +29,10 @@ from django.db.migrations.loader import MigrationLoader
 from syzygy_like import Stage, conf
 from syzygy_like.management.commands.migrate import Command
 from tests.planning.test_review import found
+from tests.support.orders import started
 from tests.support.projects import Project, applied, columns
+
+pytestmark = pytest.mark.versions
 
 KEY = ("id", models.BigAutoField(primary_key=True))
 ORDER = migrations.CreateModel(
@@ -42,9 +45,7 @@ NOOP = migrations.RunPython(migrations.RunPython.noop, migrations.RunPython.noop
 
 @pytest.fixture
 def shop(project, database):
-    project.write("shop", "0001_initial", ORDER)
-    project.migrate(database=database, verbosity=0)
-    return project
+    return started(project, database, "", ORDER)
 
 
 def assert_consistent(project, database):
@@ -137,7 +138,7 @@ UNSOUND = {
 @pytest.mark.databases("sqlite")
 @pytest.mark.parametrize("case", UNSOUND)
 def test_a_default_of_the_code_taken_for_one_of_the_database(shop, database, case):
-    """The old code's second INSERT would fail, or its first one."""
+    """The old version's second INSERT would fail, or its first one."""
     shop.write("shop", "0002_add", migrations.AddField("order", "new", UNSOUND[case]))
     (message,) = found(shop)
     assert message.id == "syzygy_like.E001"

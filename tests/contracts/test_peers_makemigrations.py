@@ -18,7 +18,7 @@ from syzygy_like.management.commands.migrate import Command as Migrate
 from tests.support.deployment_projects import copy, run, write_models, written
 from tests.support.projects import Project
 
-pytestmark = pytest.mark.databases("sqlite")
+pytestmark = [pytest.mark.databases("sqlite"), pytest.mark.versions]
 
 ORDER = "class Order(models.Model):\n    number = models.IntegerField()\n"
 COST = ORDER.replace("number", "cost")

@@ -83,7 +83,7 @@ def passed(tests: Path, options: list[str], environ: dict[str, str]) -> frozense
     with tempfile.TemporaryDirectory() as folder:
         outcome = Path(folder) / "passed.json"
         environ = {**environ, "DJANGO_SUITE_PASSED": str(outcome)}
-        run = [sys.executable, "-m", "tests.django_suite.run", *options]
+        run = [sys.executable, "-W", "error", "-m", "tests.django_suite.run", *options]
         # Failures are compared, not counted: that is what is wanted here.
         subprocess.run(run, cwd=tests, env=environ, check=False)
         if not outcome.exists():

@@ -8,7 +8,6 @@ from django.db import migrations, models
 from tests.support.orders import (
     ABORT,
     INITIAL,
-    ORDER,
     PK,
     POST,
     PRE,
@@ -21,6 +20,7 @@ from tests.support.orders import (
     names,
     refused,
     remove,
+    started,
     write,
 )
 from tests.support.projects import columns, physical, tables
@@ -55,10 +55,8 @@ class Migration(migrations.Migration):
 
 @pytest.fixture
 def shop(project, database):
-    """A project whose first migration is applied, and that takes halves."""
-    project.write("shop", "0001_initial", ORDER)
-    project.migrate(database=database, verbosity=0)
-    project.settings = {"MIGRATION_BRIDGE": "all"}
+    """A project with one migration applied, which applies the next ones in parts."""
+    started(project, database)
     execute(database, "INSERT INTO shop_order (price, code) VALUES (1, 'a')")
     return project
 
@@ -86,7 +84,7 @@ def test_nothing_is_under_way(shop, database):
     write(shop, add("total", REQUIRED))
     message = refused(shop, "migrate", ABORT, database=database)
     assert "No deploy is under way" in message
-    assert "migrate to an earlier migration" in message
+    assert "migrate app_label migration_name --post-deploy" in message
     shop.migrate(PRE, database=database)
     shop.migrate(POST, database=database)
     message = refused(shop, "migrate", ABORT, database=database)
@@ -103,7 +101,7 @@ def test_everything_is_taken_back(shop, database, start):
     shop.migrate(PRE, database=database)
     assert {"shop_line", "shop_order_others"} <= tables(database)
     out = abort(shop, database)
-    assert out.index("Unapplying shop.0008") < out.index("Unapplying shop.0003 (first")
+    assert out.index("Unapplying shop.0008") < out.index("Unapplying shop.0003 (expand")
     assert physical(database) == start
     rows = execute(database, "SELECT price, code FROM shop_order")
     assert rows == [(1, "a")]
@@ -136,7 +134,8 @@ def test_what_follows_the_roll_out_has_begun(shop, database):
     shop.migrate(PRE, "--skip-blocked", database=database)
     assert "shop.0004" in refused(shop, "migrate", POST, database=database)
     message = refused(shop, "migrate", ABORT, database=database)
-    assert "this deploy can only be finished, with migrate --post-deploy" in message
+    assert "so this deploy can only be finished" in message
+    assert "Fix: migrate --post-deploy." in message
     assert names(database)[:2] == ["0001_initial", "0002"]
     shop.write("shop", "0004", migrations.RunSQL("SELECT 1"))
     shop.migrate(POST, database=database)

@@ -1,4 +1,4 @@
-"""Deploys that are given up after new code has written, and deleted, rows."""
+"""Deploys that are aborted after the new version has written, and deleted, rows."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.support.orders import (
     execute,
     refused,
     remove,
+    started,
     write,
 )
 from tests.support.projects import physical
@@ -25,9 +26,7 @@ since_django_61 = pytest.mark.skipif(
 
 
 def test_rows_without_a_value_are_told(project, database):
-    project.write("shop", "0001_initial", ORDER)
-    project.migrate(database=database, verbosity=0)
-    project.settings = dict(ALL)
+    started(project, database)
     start = physical(database)
     write(project, remove("code"))
     project.migrate(PRE, database=database)
@@ -35,7 +34,7 @@ def test_rows_without_a_value_are_told(project, database):
     before = physical(database)
     for options in ((), ("--plan",)):
         message = refused(project, "migrate", ABORT, *options, database=database)
-        assert "shop.Order.code is required again, and 1 rows" in message
+        assert "shop.Order.code is required again, but 1 row has" in message
         assert "Nothing was changed." in message
     assert physical(database) == before
     execute(database, "DELETE FROM shop_order WHERE code IS NULL")
@@ -76,7 +75,7 @@ def lines(project, database):
 
 @pytest.mark.skipif(django.VERSION >= (6, 1), reason="the database clears the key")
 def test_rows_that_refer_to_nothing_go_as_the_key_says(lines, database):
-    """The new code knows of no reference: nobody hinders it when it deletes."""
+    """The new version knows of no reference: nobody hinders it when it deletes."""
     start = physical(database)
     write(lines, migrations.RemoveField("line", "order"))
     lines.migrate(PRE, database=database)
@@ -105,7 +104,7 @@ def test_a_key_that_goes_is_cleared_while_both_versions_run(project, database, n
     assert execute(database, "SELECT id, order_id FROM shop_line") == [(1, None)]
     if not null:
         message = refused(project, "migrate", ABORT, database=database)
-        assert "shop.Line.order is required again, and 1 rows" in message
+        assert "shop.Line.order is required again, but 1 row has" in message
         execute(database, "DELETE FROM shop_line WHERE order_id IS NULL")
     project.migrate(ABORT, database=database)
     assert physical(database) == start
@@ -131,13 +130,12 @@ def delete_order(database):
 
 @pytest.mark.parametrize("on_delete", [models.PROTECT, models.RESTRICT])
 def test_the_plan_tells_that_new_rows_protect_old_ones(project, database, on_delete):
-    project.write("shop", "0001_initial", ORDER)
-    project.migrate(database=database, verbosity=0)
-    project.settings = dict(ALL)
+    started(project, database)
     order = models.ForeignKey("shop.Order", on_delete)
     write(project, migrations.CreateModel("Line", [PK, ("order", order)]))
     plan = project.migrate(PRE, "--plan", database=database, verbosity=2)
-    assert "hazard: Line.order: the old code cannot delete rows of shop.Order" in plan
+    refused = "Line.order: the old version cannot delete rows of shop.Order"
+    assert f"hazard: {refused}" in plan
     assert "[protected-delete]" in plan
     project.migrate(PRE, database=database)
     execute(database, "INSERT INTO shop_order (id, code) VALUES (1, 'a')")
@@ -152,7 +150,7 @@ def test_lines_without_an_order_are_told(lines, database):
     lines.migrate(PRE, database=database)
     execute(database, "INSERT INTO shop_line (id) VALUES (3)")
     message = refused(lines, "migrate", ABORT, database=database)
-    assert "shop.Line.order is required again, and 1 rows" in message
+    assert "shop.Line.order is required again, but 1 row has" in message
     execute(database, "UPDATE shop_line SET order_id = 2 WHERE id = 3")
     lines.migrate(ABORT, database=database)
     found = execute(database, "SELECT id, order_id FROM shop_line ORDER BY id")

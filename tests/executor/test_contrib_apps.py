@@ -140,8 +140,7 @@ def test_a_custom_user(project, database, databases):
         migrations.CreateModel("User", fields),
         dependencies=last,
     )
-    project.write("shop", "0001_initial", ORDER)
-    project.migrate(database=database, verbosity=0)
+    started(project, database, "")
     phone = models.CharField(max_length=20, default="")
     project.write("people", "0002", migrations.AddField("user", "phone", phone))
     owner = models.ForeignKey("people.User", models.CASCADE, null=True)

@@ -146,7 +146,7 @@ def test_what_is_in_no_transaction_goes_on_after_its_last_operation(
 
 
 @pytest.mark.databases("postgresql")
-def test_an_index_that_was_left_invalid_is_built_anew(shop, database, databases):
+def test_an_index_that_was_left_invalid_is_built_again(shop, database, databases):
     """PostgreSQL leaves one behind where building it was cancelled."""
     shop.write("shop", "0002", remove("note"))
     shop.write_source("shop", "0003", CONCURRENTLY)

@@ -20,7 +20,7 @@ NAMED = models.IntegerField(db_column="other")
 
 @pytest.fixture
 def app(project, database):
-    """A project that takes halves; its first migration makes the model Order."""
+    """A project with a model Order, which applies migrations in parts."""
     project.settings = dict(ALL)
     project.write(
         "shop",
@@ -45,7 +45,7 @@ def stock_end(app, databases, database):
     return inspect(database)
 
 
-# The second half is lost, for what it is about is no longer managed.
+# The contract part is lost: its table is no longer managed.
 def test_a_model_that_is_not_managed_any_longer_is_finished(app, databases, database):
     app.write("shop", "0002_total", migrations.AddField("order", "total", REQUIRED))
     options = migrations.AlterModelOptions("order", {"managed": False})
@@ -56,7 +56,7 @@ def test_a_model_that_is_not_managed_any_longer_is_finished(app, databases, data
     assert difference(ours, stock_end(app, databases, database)) == ""
 
 
-# Two codes want two types of one column: new code is rolled out all the same.
+# Two versions want two types of one column: the new one is rolled out all the same.
 def test_a_name_used_again_for_another_type_is_refused(app, database):
     app.write("shop", "0002_remove", migrations.RemoveField("order", "day"))
     again = migrations.AddField("order", "day", models.UUIDField(null=True))
@@ -107,7 +107,7 @@ def test_a_constraint_comes_and_goes_in_one_deploy(app, databases, database):
         pytest.param(
             True,
             marks=pytest.mark.xfail(
-                reason="a table that is renamed in the same deploy is not in halves"
+                reason="a table that is renamed in the same deploy is not in parts"
             ),
         ),
     ],
@@ -142,9 +142,9 @@ def test_a_column_that_another_field_takes_over_is_finished(app, databases, data
     assert difference(ours, stock_end(app, databases, database)) == ""
 
 
-# SQLite makes a table anew, under another name at first, which stays behind.
+# SQLite makes a table again, under another name at first, which stays behind.
 @pytest.mark.databases("sqlite")
-def test_a_table_that_is_being_made_anew_without_a_transaction(app, database):
+def test_a_table_that_is_being_made_again_without_a_transaction(app, database):
     remove = migrations.RemoveField("order", "day")
     app.write("shop", "0002_remove", remove, atomic=False)
     app.write("shop", "0003_total", migrations.AddField("order", "total", REQUIRED))
@@ -183,7 +183,7 @@ def test_rows_whose_target_is_gone_may_be_held_in_any_way(app, database, hidden)
     execute(database, "DELETE FROM shop_order WHERE id = 1")
     if django.VERSION >= (6, 1) and database != "mysql":
         # The database has cleared the key: the new version may have written that row.
-        with pytest.raises(CommandError, match="1 rows have no value there"):
+        with pytest.raises(CommandError, match="1 row has no value there"):
             app.migrate("--abort-deploy", database=database)
         execute(database, "UPDATE shop_note SET parent_id = NULL")
         execute(database, "DELETE FROM shop_note WHERE order_id IS NULL")

@@ -17,7 +17,7 @@ from tests.support.projects import migration
 
 PK = ("id", models.BigAutoField(primary_key=True))
 START = migrations.CreateModel("Order", [PK, ("code", models.CharField(max_length=5))])
-# One in halves, one in halves and in no transaction, one that overtakes both.
+# One in parts, one in parts and in no transaction, one that overtakes both.
 TOTAL = migrations.AddField("order", "total", models.IntegerField(default=7))
 CODE = migrations.RemoveField("order", "code")
 WEIGHT = migrations.AddField("order", "weight", models.IntegerField(null=True))

@@ -41,7 +41,7 @@ def images(tmp_path, databases, database):
 
 
 def manage(image, *arguments, databases=None):
-    """Run manage.py, started anew; return what it says. It has to exit with 0."""
+    """Run manage.py, started again; return what it says. It has to exit with 0."""
     config = {"default": dict(connections.settings[image.database])}
     text = SETTINGS.format(databases=databases or config)
     ended = image.project.manage(*arguments, settings=text)

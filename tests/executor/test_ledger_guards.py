@@ -20,7 +20,6 @@ from tests.support.orders import (
     names,
     refused,
     remove,
-    started,
     write,
 )
 from tests.support.projects import columns
@@ -67,12 +66,6 @@ class Migration(migrations.Migration):
         migrations.RemoveField("line", "note"),
     ]
 """
-
-
-@pytest.fixture
-def shop(project, database):
-    """A project whose first migration is applied, and that takes halves."""
-    return started(project, database)
 
 
 def test_a_file_that_has_changed_since_is_noticed(shop, database):

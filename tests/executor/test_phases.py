@@ -1,13 +1,19 @@
-"""Deploys whose migrations are taken in halves, or before others, on real databases."""
+"""Deploys whose migrations are applied in parts, or reordered, on real databases."""
 
 from __future__ import annotations
+
+import traceback
+from pathlib import Path
 
 import pytest
 from django.core.management.base import CommandError
 from django.db import connections, migrations, models
 
-from tests.support.orders import ledger
+import syzygy_like
+from tests.support.orders import ledger, started
 from tests.support.projects import applied, columns
+
+pytestmark = pytest.mark.versions
 
 ALL = {"MIGRATION_BRIDGE": "all"}
 PK = ("id", models.BigAutoField(primary_key=True))
@@ -20,9 +26,8 @@ ORDER = migrations.CreateModel(
 
 @pytest.fixture
 def shop(project, database):
-    """A project whose first migration is applied, and that takes halves."""
-    project.write("shop", "0001_initial", ORDER)
-    project.migrate(database=database, verbosity=0)
+    """A project with one migration applied, which applies the next ones in parts."""
+    started(project, database, "", ORDER)
     project.settings = dict(ALL)
     return project
 
@@ -43,13 +48,13 @@ def add(name, field):
     return migrations.AddField("order", name, field)
 
 
-def test_a_required_field_comes_in_halves(shop, database):
+def test_a_required_field_is_added_in_parts(shop, database):
     shop.write("shop", "0002_total", add("total", REQUIRED))
     execute(database, "INSERT INTO shop_order (price, code) VALUES (1, 'a')")
     out = shop.migrate("--pre-deploy", database=database)
     assert "Applying shop.0002_total (expand)... OK" in out
     assert applied(database) == ["shop.0001_initial"]
-    assert ledger(database) == [("0002_total", "half", "built")]
+    assert ledger(database) == [("0002_total", "expand", "applied")]
     execute(database, "INSERT INTO shop_order (price, code) VALUES (2, 'b')")
     assert "No migrations to apply" in shop.migrate("--pre-deploy", database=database)
 
@@ -102,7 +107,7 @@ def test_a_deploy_is_given_up(shop, database):
     shop.migrate("--pre-deploy", database=database)
     execute(database, "INSERT INTO shop_order (price) VALUES (2)")
     message = refused(shop, "migrate", "--abort-deploy", database=database)
-    assert "shop.Order.code is required again, and 1 rows" in message
+    assert "shop.Order.code is required again, but 1 row has" in message
     execute(database, "UPDATE shop_order SET code = 'x'")
     out = shop.migrate("--abort-deploy", database=database)
     assert "Unapplying shop.0004_code (expand)... OK" in out
@@ -150,3 +155,37 @@ class Migration(migrations.Migration):
     shop.migrate("--post-deploy", database=database)
     assert set(columns(database, "shop_order")) == {"id", "price", "total"}
     assert execute(database, "SELECT price, total FROM shop_order") == [(4, 8), (9, 0)]
+
+
+# The names of our functions from the executor's to the operation that runs.
+FRAMES: list[list[str]] = []
+ROOMS = ("executor", "safeguards")
+
+
+def note_frames(apps, schema_editor):
+    folder = Path(syzygy_like.__file__).parent
+    rooms = [str(folder / room) for room in ROOMS]
+    frames = [
+        each.name
+        for each in traceback.extract_stack()
+        if each.filename.startswith(tuple(rooms))
+    ]
+    FRAMES.append(frames[frames.index("migrate") :])
+
+
+@pytest.mark.parametrize("options", [(), ("--lock-timeout", "5s")])
+@pytest.mark.parametrize("stage", ["--pre-deploy", "--migration-lock"])
+@pytest.mark.parametrize("atomic", [True, False])
+def test_few_calls_lead_to_an_operation(
+    project, database, options, stage, atomic, monkeypatch
+):
+    monkeypatch.setattr(f"{__name__}.FRAMES", [])
+    started(project, database, "", ORDER)
+    project.settings = dict(ALL)
+    operations = [add("total", REQUIRED), migrations.RunPython(note_frames)]
+    project.write("shop", "0002_total", *operations, atomic=atomic)
+    if connections[database].vendor == "sqlite":  # which has no limits
+        options = ()
+    project.migrate(stage, *options, database=database, verbosity=0)
+    (frames,) = FRAMES
+    assert len(frames) <= 5, frames

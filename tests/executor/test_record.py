@@ -9,7 +9,8 @@ from django.db import connections
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syzygy_like.executor.ledger import ConcurrentRunError, Ledger
+from syzygy_like.executor.errors import ConcurrentRunError
+from syzygy_like.executor.ledger import Ledger
 from syzygy_like.executor.record import (
     Begun,
     Entry,
@@ -21,7 +22,7 @@ from syzygy_like.executor.record import (
 )
 from syzygy_like.executor.tables import LEDGER
 from syzygy_like.expand_contract.simulation import Part
-from syzygy_like.planning import backends
+from syzygy_like.planning.database import current_basis
 from tests.support.projects import tables
 
 KEYS = st.tuples(st.sampled_from(["shop", "blog"]), st.sampled_from(["0001", "0002.a"]))
@@ -109,7 +110,7 @@ def test_what_was_edited_by_hand_is_told(old, new):
 
 
 FIRST = Entry(("shop", "0001"), Part.EXPAND, 1, since=SINCE)
-RELEASE = Release({("shop", "0001"): Part.EXPAND}, 0, backends.basis())
+RELEASE = Release({("shop", "0001"): Part.EXPAND}, 0, current_basis())
 RECORD = Record((RELEASE,), (FIRST,))
 
 

@@ -87,7 +87,7 @@ def test_what_is_removed_and_added_again_keeps_its_order(shop, database):
     message = refused(shop, "migrate", PRE, database=database)
     assert "shop.0003 is needed before the deploy" in message
     assert "but it depends on shop.0002, which has to wait." in message
-    assert "Order.price: the new code expects another type of column" in message
+    assert "Order.price: the new version expects another type of column" in message
     assert "shop.0004" not in message
     assert set(columns(database, "shop_order")) == INITIAL
     assert ledger(database) is None

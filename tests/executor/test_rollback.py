@@ -157,7 +157,7 @@ def test_output_tells_what_happens(shop, database):
     assert lines[-1] == "  Unapplying shop.0001... OK"
 
 
-def test_halves_are_taken_back(shop, database):
+def test_expand_parts_are_undone(shop, database):
     shop.settings = {"MIGRATION_BRIDGE": "all"}
     shop.migrate(database=database, verbosity=0)
     execute(database, "INSERT INTO shop_order (code) VALUES ('a')")
@@ -185,7 +185,7 @@ def test_a_deploy_that_an_earlier_run_began_is_kept(shop, database):
     assert ledger(database) is None
 
 
-def test_second_halves_are_refused(shop, database):
+def test_contract_parts_are_refused(shop, database):
     shop.settings = {"MIGRATION_BRIDGE": "all"}
     shop.migrate(database=database, verbosity=0)
     shop.write("shop", "0002", add("total", models.IntegerField(default=7)))
@@ -210,7 +210,7 @@ def test_a_run_that_succeeds_is_a_run(shop, database):
 @pytest.mark.databases("sqlite")
 def test_accepting_goes_with_rolling_back(shop, database):
     message = refused(shop, "migrate", "--allow-irreversible", database=database)
-    assert message == "--allow-irreversible goes with --rollback-on-failure."
+    assert message == "--allow-irreversible requires --rollback-on-failure."
 
 
 STOPS = """

@@ -28,20 +28,13 @@ from tests.support.orders import (
     names,
     refused,
     remove,
-    started,
     write,
 )
 from tests.support.projects import applied, columns
 
-HALF = [("0002", "half", "built")]
+EXPANDED = [("0002", "expand", "applied")]
 TEXT = models.CharField(max_length=9, default="x")
 WEEK = datetime.timedelta(days=7)
-
-
-@pytest.fixture
-def shop(project, database):
-    """A project whose first migration is applied, and that takes halves."""
-    return started(project, database)
 
 
 def test_what_has_a_delay_keeps_the_deploy_open(shop, database, databases):
@@ -100,7 +93,7 @@ def test_plain_migrate_waits_for_no_delay(shop, database):
     assert ledger(database) is None
 
 
-def test_a_squashed_migration_goes_in_halves(shop, database, databases):
+def test_a_squashed_migration_is_applied_in_parts(shop, database, databases):
     both = [("shop", "0002"), ("shop", "0003")]
     write(shop, add("total", REQUIRED), remove("price"))
     shop.write(
@@ -192,12 +185,12 @@ def test_verbosity_0_says_nothing(shop, database):
 def test_options_by_name(shop, database):
     write(shop, add("total", REQUIRED))
     shop.migrate(pre_deploy=True, database=database)
-    assert ledger(database) == HALF
+    assert ledger(database) == EXPANDED
     shop.migrate(abort_deploy=True, database=database)
     assert ledger(database) is None
     shop.settings = {}
     shop.migrate(pre_deploy=True, bridge=True, database=database)
-    assert ledger(database) == HALF
+    assert ledger(database) == EXPANDED
     shop.migrate(post_deploy=True, database=database)
     assert names(database) == ["0001_initial", "0002"]
 
@@ -212,7 +205,7 @@ def test_going_back_after_a_deploy_is_djangos(shop, database):
 
 
 @pytest.mark.databases("sqlite")
-def test_a_new_database_needs_no_halves(shop, database):
+def test_a_new_database_needs_no_parts(shop, database):
     write(shop, add("total", REQUIRED), remove("price"), add("weight"))
     shop.migrate("shop", "zero", database=database)
     shop.migrate(PRE, database=database)
@@ -257,11 +250,11 @@ def test_two_databases_have_ledgers_of_their_own(project, database, databases):
     write(project, add("total", REQUIRED), remove("price"), add("weight"))
     project.write("blog", "0002", migrations.AddField("post", "text", REQUIRED))
     project.migrate(PRE, database=other)
-    assert ("0002", "half", "built") in ledger(other)
+    assert ("0002", "expand", "applied") in ledger(other)
     assert ledger(database) is None
     project.migrate(PRE, database=database)
     assert "text" in columns(database, "blog_post")
-    assert ledger(database)[-1] != ("0002", "whole", "built")
+    assert ledger(database)[-1] != ("0002", "whole", "applied")
     project.migrate(ABORT, database=other)
     assert set(columns(other, "shop_order")) == INITIAL
     assert ledger(database) is not None
@@ -274,7 +267,7 @@ def test_two_databases_have_ledgers_of_their_own(project, database, databases):
     databases.empty(other)
 
 
-def test_what_was_deferred_and_is_rewritten_is_planned_anew(shop, database, databases):
+def test_what_was_deferred_and_is_rewritten_is_planned_again(shop, database, databases):
     """Two releases are prepared, and a file of the second is not what it was."""
     write(shop, add("total", REQUIRED))
     shop.migrate(PRE, database=database)
@@ -286,7 +279,7 @@ def test_what_was_deferred_and_is_rewritten_is_planned_anew(shop, database, data
     assert "shop.0003 is not applied" in message
     assert "--pre-deploy" in message
     shop.migrate(PRE, database=database)
-    assert ledger(database)[-1] == ("0003", "half", "built")
+    assert ledger(database)[-1] == ("0003", "expand", "applied")
     finish(shop, database, databases)
 
 
@@ -299,7 +292,7 @@ def test_what_is_skipped_is_no_part_of_a_release(shop, database, databases):
     assert [each[0] for each in ledger(database)] == ["0002"]
     shop.settings = {"MIGRATION_BRIDGE": "all"}
     shop.migrate(PRE, database=database)
-    assert ledger(database)[-1] == ("0003", "half", "built")
+    assert ledger(database)[-1] == ("0003", "expand", "applied")
     finish(shop, database, databases)
 
 

@@ -10,7 +10,6 @@ from django.db import connections, migrations, models
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from syzygy_like.planning import backends
 from tests.support.deployment_projects import run, write_models
 from tests.support.orders import (
     ABORT,
@@ -178,7 +177,7 @@ def test_the_database_takes_date_and_time_from_its_clock(
     """PostgreSQL's is right in each time zone, the others' where all is in UTC."""
     settings.TIME_ZONE = zone
     vendor = connections[database].vendor
-    monkeypatch.setattr(backends, "_vendors", lambda: {vendor})
+    monkeypatch.setattr("syzygy_like.planning.database._vendors", lambda: {vendor})
     write_models(project, {"shop": ORDER})
     assert run(project, "makemigrations")[0] == 0
     project.migrate(database=database)

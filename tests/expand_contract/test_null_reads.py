@@ -8,8 +8,7 @@ import pytest
 from syzygy_like.compatibility import incompatibilities
 from syzygy_like.expand_contract.bridge.locations import TableIndex
 from syzygy_like.makemigrations import autodetector
-from syzygy_like.planning import backends
-from syzygy_like.schema import Schema, everywhere
+from syzygy_like.schema import Schema, always
 from tests.changes import CHANGES
 from tests.changes.change import EVERYWHERE
 from tests.support.deployment_projects import copy, run, write_models
@@ -46,7 +45,7 @@ def split(change, folder, bridges):
 def null_reads(new, database_defaults, between):
     """Return the columns of which new code may read NULL."""
     code, database = (
-        Schema(TableIndex(state, everywhere, database_defaults.unsigned, {}).tables)
+        Schema(TableIndex(state, always, database_defaults.unsigned, {}).tables)
         for state in (new, between.state)
     )
     found = incompatibilities(code, database)
@@ -57,7 +56,7 @@ def null_reads(new, database_defaults, between):
 def test_null_is_read_where_the_catalogue_says_so_and_nowhere_else(
     vendor, bridges, tmp_path, monkeypatch, django_db_blocker
 ):
-    monkeypatch.setattr(backends, "_vendors", lambda: {vendor})
+    monkeypatch.setattr("syzygy_like.planning.database._vendors", lambda: {vendor})
     made = {}
     with django_db_blocker.unblock():  # makemigrations looks what is applied
         for change in CHANGES:

@@ -1,4 +1,4 @@
-"""Rows whose target the old code deletes, on a real database."""
+"""Rows whose target the old version deletes, on a real database."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CHAIN = (
 )
 
 
-# The new code's rows, and what the old code does to their target.
+# The new version's rows, and what the old version does to their target.
 DELETED = (
     "INSERT INTO shop_target (id) VALUES (9)",
     "INSERT INTO shop_row (id, target_id) VALUES (9, 9)",

@@ -14,6 +14,7 @@ from syzygy_like.operations import Backfill
 from tests.support.backfills import ORDERS, cut_off, is_under_way, numbers, started
 from tests.support.orders import ABORT, POST, PRE, names, refused
 from tests.support.projects import columns, tables
+from tests.support.repetition import often
 
 OWN = {"syzygy_like_ledger", "syzygy_like_journal"}
 LOCK = "--migration-lock"
@@ -42,7 +43,7 @@ class Walk:
     def write(self, size):
         def count(name):
             up, down = {name: F(name) + 1}, {name: F(name) - 1}
-            if self.kind == "stock":  # which begins each migration anew
+            if self.kind == "stock":  # which begins each migration again
                 up, down = {name: 1}, {name: 0}
             stage = None if self.kind == "pre-deploy" else Stage.POST_DEPLOY
             return Backfill("Order", up, reverse=down, batch_size=size, stage=stage)
@@ -91,7 +92,7 @@ class Walk:
 
 
 @pytest.mark.parametrize("kind", COMMANDS)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(often(2, 40)))
 def test_no_row_is_left_out_whatever_comes_to_its_end(project, database, kind, seed):
     started(project, database, *range(1, 10))
     project.settings = {"MIGRATION_BRIDGE": "all"}

@@ -10,7 +10,7 @@ from django.db import connections
 from hypothesis import event, given, note
 from hypothesis import strategies as st
 
-from syzygy_like.rehearsal.workload.actions import alone, together
+from syzygy_like.rehearsal.workload.actions import own_rows, shared_rows
 from tests.laws.test_soundness import on_database
 from tests.support.deploy_histories import Crossing, configured, difference, failures
 from tests.support.histories import histories
@@ -71,7 +71,7 @@ def test_a_deploy_ends_where_django_does(databases, database):
         assert not deploy_state.is_under_way
         assert difference((deploy_state.shape(), deploy_state.rows()), end) == ""
 
-    holds(databases, database, 12, law)
+    holds(databases, database, 6, law)
 
 
 def test_old_and_new_code_run_in_between(databases, database):
@@ -87,24 +87,30 @@ def test_old_and_new_code_run_in_between(databases, database):
             plan = ""
         if deploy_state.is_refused() or not deploy_state.is_under_way:
             return
-        of_old = failures(old, database, start, alone, together)
-        of_new = failures(new, database, start, alone, together)
+        of_old = failures(old, database, start, own_rows, shared_rows)
+        of_new = failures(new, database, start, own_rows, shared_rows)
         start = populate(new.apps, database, start=start)
-        of_old |= failures(old, database, start, together)
+        of_old |= failures(old, database, start, shared_rows)
         deploy_state.migrate("--post-deploy")
-        of_new |= failures(new, database, start, together)
+        of_new |= failures(new, database, start, shared_rows)
         assert difference(deploy_state.shape(), end[0]) == ""
         if "[protected-delete]" in plan:  # which is what it says
             of_old = {k: v for k, v in of_old.items() if not k[1].startswith("DELETE")}
         # What fails at home, too, is nobody's fault.
         if of_old:
             deploy_state.begin(with_rows)
-            assert told(of_old, failures(old, database, start, alone, together)) == []
+            assert (
+                told(of_old, failures(old, database, start, own_rows, shared_rows))
+                == []
+            )
         if of_new:
             straight(deploy_state, with_rows)
-            assert told(of_new, failures(new, database, start, alone, together)) == []
+            assert (
+                told(of_new, failures(new, database, start, own_rows, shared_rows))
+                == []
+            )
 
-    holds(databases, database, 4, law)
+    holds(databases, database, 3, law)
 
 
 def told(found, known):
@@ -127,7 +133,7 @@ def test_a_deploy_that_is_given_up_leaves_nothing_behind(databases, database):
         if not deploy_state.history.changes_rows:
             assert difference(deploy_state.rows(), start[1]) == ""
 
-    holds(databases, database, 6, law)
+    holds(databases, database, 3, law)
 
 
 def test_a_crash_costs_no_more_than_another_try(databases, database):
@@ -148,4 +154,4 @@ def test_a_crash_costs_no_more_than_another_try(databases, database):
         assert difference(deploy_state.shape(), end[0]) == ""
         assert not deploy_state.is_under_way
 
-    holds(databases, database, 6, law, st.integers(0, 80))
+    holds(databases, database, 3, law, st.integers(0, 80))

@@ -202,4 +202,4 @@ def walks(databases, alias, folder, examples):
 
 @pytest.mark.databases("sqlite", "postgresql", "mysql")
 def test_nobody_is_stuck_whatever_people_do(databases, database, tmp_path):
-    walks(databases, database, tmp_path / "life", 12 if database == "default" else 4)
+    walks(databases, database, tmp_path / "life", 6 if database == "default" else 2)

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from syzygy_like import Stage
 from syzygy_like.executor import ledger
-from syzygy_like.executor.conflicts import Conflict, DeployUnderWayError
+from syzygy_like.executor.context import RunContext, RunHooks
+from syzygy_like.executor.errors import Conflict, DeployUnderWayError
 from syzygy_like.executor.executor import StagedExecutor
-from syzygy_like.executor.hooks import RunHooks
 from syzygy_like.executor.record import Record
 from syzygy_like.planning.history import full_plan
 from tests.support.projects import applied, migration, physical
@@ -128,30 +128,15 @@ def graphs(draw: Draw) -> dict[tuple[str, str], Any]:
     return disk
 
 
-class Context:
-    """Applies what is ready, whatever is blocked."""
-
-    guard = RunHooks()
-    aborts = fakes = fake_initial = prunes = targeted = is_looking = False
-    bridge = None
-
-    def __init__(self, stage):
-        self.stage = stage
-
-    def accept(self):
-        return self.plan.ready
-
-    def present(self, migration, step=None):
-        return migration
-
-
 def executor(alias, disk, stage=None):
     """Return an executor for migrations, Django's if there is no stage."""
     connection = connections[alias]
     if stage is None:
         made = MigrationExecutor(connection)
     else:
-        made = StagedExecutor(connection, context=Context(stage))
+        # It applies what is ready, whatever is blocked.
+        context = RunContext(stage, skips_blocked=True)
+        made = StagedExecutor(connection, context=context, hooks=RunHooks())
     made.loader = MemoryLoader(connection, disk)
     return made
 

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, event, given, note, settings
 from hypothesis import strategies as st
 
 from syzygy_like.compatibility import Problem, errors, incompatibilities
-from syzygy_like.schema import Schema, Table, everywhere, schema
+from syzygy_like.schema import Schema, Table, always, schema
 from syzygy_like.schema.effects import Reader
 from syzygy_like.schema.tracking import TrackedState, Tracker
 from tests.support.strategies import pairs, states
@@ -27,10 +27,10 @@ from tests.support.workload import exercise
 
 
 def on_database(examples: int):
-    """Run this many examples, forty times as many in the thorough profile."""
-    thorough = settings().max_examples >= 1000
+    """Run this many examples, more if ``--laws`` asks for more of each property."""
+    usual = settings.get_profile("default").max_examples
     return settings(
-        max_examples=examples * (40 if thorough else 1),
+        max_examples=max(1, examples * settings().max_examples // usual),
         # The databases are emptied here after each example.
         suppress_health_check=[
             HealthCheck.function_scoped_fixture,
@@ -62,7 +62,7 @@ def test_the_states_are_valid(database):
     vendor = connections[database].vendor
 
     @given(states(vendor))
-    @on_database(100)
+    @on_database(40)
     def law(state):
         note(described(state))
         problems = [
@@ -82,7 +82,7 @@ def test_code_runs_on_its_own_database(databases, database):
     vendor = connections[database].vendor
 
     @given(states(vendor))
-    @on_database(15)
+    @on_database(8)
     def law(state):
         note(described(state))
         assert incompatibilities(schema(state), schema(state)) == []
@@ -97,7 +97,7 @@ def test_soundness(databases, database):
     vendor = connections[database].vendor
 
     @given(pairs(vendor))
-    @on_database(60 if vendor == "sqlite" else 40)
+    @on_database(24 if vendor == "sqlite" else 16)
     def law(pair):
         for code, other in (pair, pair[::-1]):
             if found(code, other):
@@ -156,7 +156,7 @@ def needs_proof(mine: Table, theirs: Table) -> bool:
 @pytest.mark.databases("postgresql")
 def test_completeness(databases, database):
     @given(pairs("postgresql"))
-    @on_database(40)
+    @on_database(16)
     def law(pair):
         for code, other in (pair, pair[::-1]):
             schemas = schema(code), schema(other)
@@ -223,8 +223,8 @@ def migrations(
 
 def tracked(state: ProjectState) -> Tracker:
     models = {key: model.clone() for key, model in state.models.items()}
-    tracker = Tracker(TrackedState(models), everywhere)
-    tracker.settle()
+    tracker = Tracker(TrackedState(models), always)
+    tracker.assume_applied()
     return tracker
 
 

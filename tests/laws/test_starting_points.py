@@ -15,9 +15,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from syzygy_like.management.commands.migrate import Command
-from syzygy_like.rehearsal.starting_point import from_database, from_names, names
-from syzygy_like.rehearsal.starting_point.applying import open_at, pending
+from syzygy_like.rehearsal.starting_point import names
+from syzygy_like.rehearsal.starting_point.applying import apply_start, pending
 from syzygy_like.rehearsal.starting_point.recorded import RecordedLoader
+from syzygy_like.rehearsal.starting_point.start import from_database, from_names
 from tests.laws.test_plans import APPS, graphs, start, with_database
 
 pytestmark = pytest.mark.databases("sqlite")
@@ -62,7 +63,7 @@ def test_an_opened_database_is_where_the_real_one_was(database, install, disk, d
     assert found.notes == ()
     real, planned = graph(MigrationLoader(connections[database])), plan(database)
     recorder.flush()
-    open_at(found, database, Command)
+    apply_start(found, database, Command)
     assert set(recorder.applied_migrations()) == found.applied
     assert graph(MigrationLoader(connections[database])) == real
     assert plan(database) == planned

@@ -1,4 +1,4 @@
-"""What makemigrations writes, on a MySQL or MariaDB while the old code inserts."""
+"""What makemigrations writes, on a MySQL or MariaDB while the old version inserts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ORDER = "class Order(models.Model):\n    number = models.IntegerField()\n"
 
 
 class Shop(Project):
-    """A shop on a database, with rows that the old code inserted."""
+    """A shop on a database, with rows that the old version inserted."""
 
     alias = ""
 

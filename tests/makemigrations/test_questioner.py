@@ -157,7 +157,7 @@ def test_a_rename_that_is_made_all_the_same(shop, monkeypatch):
         answers = ["y", str(number)]
         code, said, left, wrote = asked(project, before, answers, monkeypatch)
         assert (code, left, wrote) == (0, 0, True)
-        assert "queries of the code now serving fail until it is gone" in said
+        assert "queries of the old version fail until it is gone" in said
         assert "stage = Stage.PRE_DEPLOY" in "".join(written(project, before).values())
         assert run(project, "makemigrations", "--check")[0] == 0
 

@@ -11,7 +11,11 @@ from django.db import migrations
 from tests.support.deployment_projects import copy, run, write_models, written
 from tests.support.projects import Project
 
-pytestmark = [pytest.mark.databases("sqlite"), pytest.mark.usefixtures("database")]
+pytestmark = [
+    pytest.mark.databases("sqlite"),
+    pytest.mark.usefixtures("database"),
+    pytest.mark.versions,
+]
 
 NOTE = "class Note(models.Model):\n    text = models.TextField(null=True)\n"
 ORDER = "class Order(models.Model):\n    price = models.IntegerField(null=True)\n"

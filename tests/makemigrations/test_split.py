@@ -20,6 +20,7 @@ from syzygy_like.makemigrations.split.parts import parts
 from syzygy_like.planning.explanation import Explanation
 from tests.planning.test_review import CUSTOMER, MIXED, SHELF
 from tests.planning.test_review import ORDER as ORDERS
+from tests.support.orders import started
 from tests.support.projects import Project, applied, columns, physical
 
 pytestmark = pytest.mark.databases("sqlite")
@@ -90,9 +91,7 @@ class Migration(migrations.Migration):
 @pytest.fixture
 def shop(project, database):
     """A project whose first migration is applied."""
-    project.write("shop", "0001_initial", ORDER)
-    project.migrate(database=database, verbosity=0)
-    return project
+    return started(project, database, "", ORDER)
 
 
 def split(project, *arguments, **options):
@@ -323,7 +322,9 @@ def test_migrate_can_tell_the_names_apart(shop, database, name, new):
 def test_three_parts(shop, database):
     shop.write("shop", "0002_price", ADD, REMOVE, ADD_AGAIN)
     out = split(shop)
-    assert "They cannot all go out with one deploy: release them in turn." in out
+    assert (
+        "One deploy cannot include all of them: deploy them one after the other." in out
+    )
     made = texts(shop)
     assert list(made) == ["0002_part_1_price", "0002_part_2_price", "0002_price"]
     assert "('shop', '0001_initial')" in made["0002_part_1_price"]
@@ -434,9 +435,7 @@ def test_files_that_cannot_be_restored_are_named(shop, monkeypatch):
     monkeypatch.setattr(Path, "unlink", failing)
     monkeypatch.setattr(Path, "replace", broken)
     text = refused(shop)
-    assert (
-        f"could not be made what they were: {path.with_name('0002_expand_s')}" in text
-    )
+    assert f"could not be restored: {path.with_name('0002_expand_s')}" in text
 
 
 @pytest.mark.parametrize("name", ["0002_expand_swap.py", "0002_expand_swap"])
@@ -447,7 +446,7 @@ def test_a_name_that_there_is_already(shop, name):
         path.write_text("from django.db.migrations import Migration\n")
     else:
         path.mkdir()
-    assert "there is a 0002_expand_swap already" in refused(shop, "0002_swap")
+    assert "0002_expand_swap already exists" in refused(shop, "0002_swap")
 
 
 OPERATIONS = """\
@@ -477,7 +476,7 @@ def test_what_did_not_come_to_the_same_is_taken_back(shop, database):
         "    ]\n",
     )
     text = refused(shop)
-    assert "all files are as they were" in text
+    assert "All files are as they were" in text
     assert "leaves other models or tables than before" in text
     assert [each.id for each in found(shop)] == ["syzygy_like.E001"]
 
@@ -592,12 +591,15 @@ def test_a_migration_without_dependencies(project, database):
         (("syzygy_like", "0002"), "App 'syzygy_like' does not have migrations."),
         (("shop", "0009"), "Cannot find a migration matching '0009' from app 'shop'."),
         (("shop", "000"), "More than one migration matches '000' in app 'shop'."),
-        (("shop", "0002", "--merge"), "--split and --merge exclude each other."),
-        (("shop", "0002", "--empty"), "--split and --empty exclude each other."),
-        (("shop", "0002", "--update"), "--split and --update exclude each other."),
-        (("shop", "0002", "--check"), "--split and --check exclude each other."),
-        (("shop", "0002", "--no-split"), "--split and --no-split exclude each other."),
-        (("shop", "0002", "--name=x"), "--split and --name exclude each other."),
+        (("shop", "0002", "--merge"), "--split and --merge cannot be used together."),
+        (("shop", "0002", "--empty"), "--split and --empty cannot be used together."),
+        (("shop", "0002", "--update"), "--split and --update cannot be used together."),
+        (("shop", "0002", "--check"), "--split and --check cannot be used together."),
+        (
+            ("shop", "0002", "--no-split"),
+            "--split and --no-split cannot be used together.",
+        ),
+        (("shop", "0002", "--name=x"), "--split and --name cannot be used together."),
     ],
 )
 def test_arguments_that_will_not_do(shop, arguments, words):
@@ -621,7 +623,10 @@ def test_what_is_history_by_the_settings_is_not_split(shop):
     shop.write("shop", "0002_swap", ADD, REMOVE)
     shop.write("shop", "0003_note", ADD_NOTE)
     shop.settings["MIGRATION_STAGES_BASELINE"] = {"shop": "0003_note"}
-    assert "is history by MIGRATION_STAGES_BASELINE ('0003_note')" in refused(shop)
+    assert (
+        "is applied, according to MIGRATION_STAGES_BASELINE ('0003_note')"
+        in refused(shop)
+    )
     shop.settings["MIGRATION_STAGES_BASELINE"] = {"shop": "0001_initial"}
     assert "Wrote 2 files." in split(shop, "0002")
 
@@ -635,7 +640,7 @@ def test_a_database_that_does_not_answer(shop, tmp_path):
         "makemigrations", "shop", "0002", "--split", "--noinput", settings=settings
     )
     assert run.returncode == 0, run.stderr
-    assert "Whether it is applied on the database 'away' is not known:" in run.stdout
+    assert "The database 'away' does not say whether it is applied:" in run.stdout
 
 
 @pytest.mark.parametrize(
@@ -656,12 +661,12 @@ def test_stages_in_settings(shop, setting, words):
 
 def test_a_declared_stage(shop):
     shop.write("shop", "0002_swap", ADD, REMOVE, stage=Stage.POST_DEPLOY)
-    assert "The stage of shop.0002_swap is declared (post-deploy)." in refused(shop)
+    assert "shop.0002_swap declares a stage (post-deploy)." in refused(shop)
 
 
 def test_settings_and_attributes_of_no_use(shop):
     shop.write("shop", "0002_swap", ADD, REMOVE, stage=3)
-    assert "The stage of shop.0002_swap is 3, which is no stage." in refused(shop)
+    assert "The stage of shop.0002_swap is 3, which is not a stage." in refused(shop)
     shop.settings["MIGRATION_STAGES_OVERRIDE"] = ["shop"]
     assert "MIGRATION_STAGES_OVERRIDE is ['shop']" in refused(shop)
 
@@ -696,7 +701,7 @@ def test_renames_need_the_models(shop, kind):
     operation, edit = RENAMES[kind]
     shop.write("shop", "0002_rename", operation)
     text = refused(shop)
-    assert "shop.0002_rename renames what both codes use." in text
+    assert "shop.0002_rename renames something that both versions use." in text
     assert edit in text
     assert "run makemigrations again" in text
 
@@ -708,16 +713,16 @@ def test_what_has_no_split(shop):
         migrations.AlterField("order", "price", models.TextField(null=True)),
     )
     text = refused(shop)
-    assert text.startswith("No split of shop.0002_text is known.")
+    assert text.startswith("shop.0002_text cannot be split automatically.")
     assert "1  AlterField  Order.price  no stage" in text
-    assert "set a stage on shop.0002_text" in text
+    assert "shop.0002_text, set its stage instead" in text
 
 
 def test_an_operation_that_cannot_be_read_and_would_change_places(shop):
     shop.write("shop", "0002_swap", REMOVE, SQL, ADD)
     text = refused(shop)
-    assert "shop.0002_swap cannot be split: operation 2 (RunSQL) stands" in text
-    assert "operation 1 (RemoveField Order.price) would have to change places" in text
+    assert "shop.0002_swap cannot be split because of operation 2 (RunSQL). " in text
+    assert "operation 1 (RemoveField Order.price) would have to move past it" in text
     assert "declare a stage on shop.0002_swap, or split it by hand" in text
 
 
@@ -725,7 +730,7 @@ def test_an_operation_that_cannot_be_read_and_has_no_place(shop):
     both = migrations.SeparateDatabaseAndState([SQL], [ADD_REQUIRED])
     shop.write("shop", "0002_swap", ADD, both, REMOVE)
     text = refused(shop)
-    assert "operation 2 (SeparateDatabaseAndState) stands in the way. It" in text
+    assert "because of operation 2 (SeparateDatabaseAndState). It" in text
     assert "declare a stage on shop.0002_swap, or split it by hand" in text
 
 
@@ -736,7 +741,7 @@ def test_a_function_that_would_have_to_move(shop):
     )
     shop.write_source("shop", "0002_swap", text)
     text = refused(shop)
-    assert "operation 2 (RunPython) would go to another file" in text
+    assert "operation 2 (RunPython) would move to another file" in text
 
 
 def test_a_function_of_another_module_moves(shop, database):
@@ -770,10 +775,10 @@ def test_what_cannot_be_written(shop):
         (
             "    ]\n",
             "    ]\n    operations[1].stage = None\n",
-            "is also used elsewhere",
+            "is also used outside",
         ),
-        ("    ]\n", "    ]\n    del operations[1:2]\n", "is also used elsewhere"),
-        ("class Migration", "class It", "no class Migration at the top of it (line"),
+        ("    ]\n", "    ]\n    del operations[1:2]\n", "is also used outside"),
+        ("class Migration", "class It", "no class Migration at the top level (line"),
         ("= [1, 2]", "= []\n    def f(self): pass\n", "or methods of its own"),
         ("(migrations.Migration)", "(Base)", "has another base than"),
     ],
@@ -800,7 +805,7 @@ def test_an_operation_with_a_stage_of_its_own(shop):
     )
     text = text.replace("models\n\n", "models\nfrom syzygy_like import Stage\n\n")
     shop.write_source("shop", "0002_swap", text)
-    assert "operation 1 (AddField) was given a stage after" in refused(shop)
+    assert "operation 1 (AddField) got its stage after" in refused(shop)
 
 
 @pytest.mark.parametrize(

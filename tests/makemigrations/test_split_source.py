@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syzygy_like.makemigrations.split.rewriting import (
-    Change,
-    Fault,
-    RewritingError,
-    Source,
-    commented,
-    rewritten,
-)
+from syzygy_like.makemigrations.split.edits import Change, commented, rewritten
+from syzygy_like.makemigrations.split.source import Fault, RewritingError, Source
 
 HEAD = "from django.db import migrations\n\n\n"
 FILE = HEAD + "class Migration(migrations.Migration):\n    operations = {}\n"

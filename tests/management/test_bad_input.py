@@ -9,6 +9,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from syzygy_like import Stage
 from tests.planning.test_review import BROKEN
+from tests.support.orders import started
 from tests.support.projects import applied, tables
 
 ORDER = migrations.CreateModel(
@@ -26,8 +27,7 @@ pytestmark = pytest.mark.databases("sqlite")
 
 @pytest.fixture
 def shop(project, database):
-    project.write("shop", "0001_initial", ORDER)
-    project.migrate(database=database, verbosity=0)
+    started(project, database, "", ORDER)
     project.write("shop", "0002_cost", ADD)
     yield project
     assert applied(database)[:1] == ["shop.0001_initial"]
@@ -208,3 +208,27 @@ def test_no_traceback_where_migrations_do_not_load(project, command, error):
     assert run.returncode == 1
     assert f"The migrations cannot be loaded: {error}: " in run.stderr
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize(
+    ("command", "options", "named"),
+    [
+        ("rehearse", {"rows": "x"}, "--rows takes a number"),
+        ("rehearse", {"format": "xml"}, "--format takes one of text, json"),
+        ("showmigrations", {"format": "xml"}, "--format takes one of list, plan"),
+    ],
+)
+def test_values_that_a_command_line_would_refuse(
+    shop, database, command, options, named
+):
+    """``call_command`` hands keyword arguments on as they are."""
+    with pytest.raises(CommandError, match=named) as caught:
+        shop.call(command, database=database, **options)
+    assert caught.value.returncode == 2
+
+
+@pytest.mark.databases("sqlite")
+def test_a_database_by_its_name_alone(shop, database):
+    with pytest.raises(CommandError, match="'nowhere'"):
+        shop.call("rehearse", database="nowhere")

@@ -167,7 +167,8 @@ def test_who_waits_long_enough_is_told_what_to_do(project, database, arguments):
     assert who in first
     assert first.endswith(". Nothing was applied.")
     assert then == (
-        "Run this again when it has ended, or wait longer with --migration-lock-wait."
+        "Fix: run this again when it has ended, or wait longer with "
+        "--migration-lock-wait. See docs/how-to/one-at-a-time.rst."
     )
     assert len(end) == bool(holder.pid)
     assert applied(database) == []
@@ -205,7 +206,7 @@ def test_nothing_is_begun_without_the_lock(project, database, arguments):
     project.write("shop", "0002", migrations.RunPython(lose), atomic=False)
     project.write("shop", "0003", migrations.RunPython(insert))
     text = refused(project, "migrate", *arguments, database=database)
-    assert text.startswith("The lock is lost that kept other runs from the database")
+    assert text.startswith("This run has lost its lock on the database")
     assert applied(database) == ["shop.0001", "shop.0002"]
     project.migrate(*arguments, database=database, verbosity=0)
     assert applied(database)[2:] == ["shop.0003"]
@@ -255,7 +256,7 @@ def test_an_unknown_alias_is_named(project, database):
     project.settings = {"MIGRATION_LOCK_DATABASE": {database: "direct"}}
     text = refused(project, "migrate", PRE, database=database)
     assert "MIGRATION_LOCK_DATABASE is {" in text
-    assert "Use an alias that DATABASES, or CACHES, has." in text
+    assert "Use an alias that DATABASES or CACHES has." in text
 
 
 @pytest.mark.databases("sqlite")

@@ -8,7 +8,10 @@ from django.core.management.base import CommandError
 from django.db import migrations, models
 
 from syzygy_like import Stage
+from tests.support.orders import started
 from tests.support.projects import applied, columns, tables
+
+pytestmark = pytest.mark.versions
 
 
 def order(*fields):
@@ -27,9 +30,7 @@ ADD_REQUIRED = migrations.AddField("order", "total", models.IntegerField(default
 @pytest.fixture
 def shop(project, database):
     """A project whose first migration is applied."""
-    project.write("shop", "0001_initial", INITIAL)
-    project.migrate(database=database, verbosity=0)
-    return project
+    return started(project, database, "", INITIAL)
 
 
 @pytest.fixture
@@ -74,7 +75,8 @@ def test_what_neither_code_bears_blocks_all(shop, database):
     message = refused(shop, "migrate", "--pre-deploy", database=database)
     assert "Nothing was applied." in message
     assert "shop.0002_total is needed before the deploy:" in message
-    assert "Order.total: the new code reads and writes it [missing-column]" in message
+    lacks = "Order.total: the new version reads and writes it [missing-column]"
+    assert lacks in message
     assert "it is NOT NULL and has no db_default [required-column]" in message
     assert "Fix: " in message
     assert "shop.0003" not in message  # it may run before the other one
@@ -101,7 +103,7 @@ def test_a_setting_skips_what_is_blocked(shop, database):
 
 def test_skip_blocked_needs_a_stage(shop, database):
     message = refused(shop, "migrate", "--skip-blocked", database=database)
-    assert message == "--skip-blocked goes with --pre-deploy or --post-deploy."
+    assert message == "--skip-blocked requires --pre-deploy or --post-deploy."
 
 
 def test_plain_migrate_applies_what_is_blocked(shop, database):
@@ -171,8 +173,9 @@ def test_the_plan_tells_stage_and_source(swap, database):
 def test_the_plan_tells_why_if_asked(swap, database):
     out = swap.migrate("--pre-deploy", "--plan", "-v", "2", database=database)
     (ready, deferred) = out.split("Deferred until after the deploy:")
-    assert "Order.cost: the new code reads and writes it [missing-column]" in ready
-    assert "Order.price: the old code reads and writes it [missing-column]" in deferred
+    assert "Order.cost: the new version reads and writes it [missing-column]" in ready
+    breaks = "Order.price: the old version reads and writes it [missing-column]"
+    assert breaks in deferred
 
 
 @pytest.mark.databases("sqlite")
@@ -296,7 +299,7 @@ def test_going_back_over_what_fits_no_stage_is_blocked(shop, database):
         shop, "migrate", "shop", "0001", "--pre-deploy", database=database
     )
     assert "shop.0003_no_id is needed before the deploy" in message
-    assert "go back to shop 0002_cost while nothing is served" in message
+    assert "go back to shop 0002_cost with downtime" in message
 
 
 def test_zero_takes_the_tables_after_the_deploy(swap, database):

@@ -34,7 +34,7 @@ def insert(apps, editor):
 
 
 def insertion():
-    """Return what inserts a row once: what is in no transaction begins anew."""
+    """Return what inserts a row once: what is in no transaction begins again."""
     return migrations.RunPython(insert, atomic=True)
 
 
@@ -217,9 +217,9 @@ def test_behind_a_pooler_a_plain_run_goes_on_and_says_so(image, database, tmp_pa
     with pooled(database, server_round_robin=1) as alias:
         image.database = alias
         said = image.passes()
-        assert said.count("Going on without a lock") == 1
+        assert said.count("Continuing without a lock") == 1
         assert "a lock" not in image.passes()
         image.write("0021", add("last"))
-        assert "A pooler stands before" in image.fails(PRE)
+        assert "is behind a pooler that keeps no session" in image.fails(PRE)
         image.passes(PRE, "--no-migration-lock")
     assert applied(database) == [*ALL, "shop.0021"]

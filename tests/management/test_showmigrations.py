@@ -15,6 +15,9 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from syzygy_like import Stage
+from tests.support.orders import started
+
+pytestmark = pytest.mark.versions
 
 KEY = ("id", models.BigAutoField(primary_key=True))
 ORDER = migrations.CreateModel(
@@ -27,8 +30,7 @@ REMOVE = migrations.RemoveField("order", "price")
 @pytest.fixture
 def shop(project, database):
     """A project with two migrations that wait, one of them for the other."""
-    project.write("shop", "0001_initial", ORDER)
-    project.migrate(database=database, verbosity=0)
+    started(project, database, "", ORDER)
     project.write("shop", "0002_cost", ADD)
     project.write("shop", "0003_remove_price", REMOVE, stage=Stage.POST_DEPLOY)
     return project
@@ -104,7 +106,7 @@ def test_json(shop, database):
         "applied": False,
         "stage": "pre-deploy",
         "source": "inferred",
-        "in_halves": False,
+        "in_parts": False,
         "part": "",
         "progress": "",
         "since": None,

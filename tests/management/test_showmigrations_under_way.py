@@ -22,18 +22,11 @@ from tests.support.orders import (
     backdate,
     refused,
     remove,
-    started,
     write,
 )
 
 MOMENT = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.timezone.utc)
 SINCE = "2026-11-21 12:00"
-
-
-@pytest.fixture
-def shop(project, database):
-    """A project whose first migration is applied, and that takes halves."""
-    return started(project, database)
 
 
 def show(project, *arguments, database):
@@ -58,14 +51,14 @@ def lines(project, *arguments, database):
     return [line.strip() for line in found if "[ ]" in line]
 
 
-def test_halves_and_those_ahead(shop, database):
+def test_parts_and_those_ahead(shop, database):
     write(shop, add("total", REQUIRED), remove("price"), add("weight"), remove("code"))
     write(shop, add("cost"), start=6)
     assert lines(shop, "shop", database=database) == [
-        "[ ] 0002  (in halves)",
+        "[ ] 0002  (in parts)",
         "[ ] 0003  (post-deploy, inferred)",
         "[ ] 0004  (pre-deploy, inferred)",
-        "[ ] 0005  (in halves)",
+        "[ ] 0005  (in parts)",
         "[ ] 0006  (pre-deploy, inferred)",
     ]
     shop.migrate(PRE, database=database)
@@ -85,16 +78,16 @@ def test_halves_and_those_ahead(shop, database):
 
 def test_json(shop, database):
     write(shop, add("total", REQUIRED), remove("price"), add("weight"))
-    assert shown(shop, database)["0002"]["in_halves"] is True
-    assert shown(shop, database)["0003"]["in_halves"] is False
+    assert shown(shop, database)["0002"]["in_parts"] is True
+    assert shown(shop, database)["0003"]["in_parts"] is False
     shop.migrate(PRE, database=database)
     found = shown(shop, database)
-    half = found["0002"]
-    assert half["applied"] is False
-    assert half["part"] == "expand"
-    assert half["progress"] == "applied"
-    assert parse_datetime(half["since"]) == MOMENT
-    assert half["ahead_of"] == []
+    expanded = found["0002"]
+    assert expanded["applied"] is False
+    assert expanded["part"] == "expand"
+    assert expanded["progress"] == "applied"
+    assert parse_datetime(expanded["since"]) == MOMENT
+    assert expanded["ahead_of"] == []
     assert found["0003"]["part"] == ""
     assert found["0003"]["since"] is None
     ahead = found["0004"]
@@ -154,15 +147,15 @@ def test_what_is_given_up_is_as_it_was(shop, database):
 
 
 @pytest.mark.parametrize(
-    ("setting", "text"), [("all", "in halves"), ("third-party", "fits no stage")]
+    ("setting", "text"), [("all", "in parts"), ("third-party", "fits no stage")]
 )
-def test_only_what_will_be_taken_in_halves_is_said_to_be(shop, database, setting, text):
+def test_only_what_will_be_applied_in_parts_says_so(shop, database, setting, text):
     shop.settings = {"MIGRATION_BRIDGE": setting}
     write(shop, add("total", REQUIRED))
     assert lines(shop, database=database) == [f"[ ] 0002  ({text})"]
 
 
-def test_what_has_no_halves_fits_no_stage(shop, database):
+def test_what_has_no_parts_fits_no_stage(shop, database):
     write(shop, migrations.RenameField("order", "price", "cost"))
     assert lines(shop, database=database) == ["[ ] 0002  (fits no stage)"]
 
@@ -173,7 +166,7 @@ def test_the_next_release_while_this_one_is_under_way(shop, database):
     write(shop, add("weight", REQUIRED), remove("price"), start=3)
     assert lines(shop, database=database) == [
         f"[ ] 0002  (expand applied {SINCE})",
-        "[ ] 0003  (in halves)",
+        "[ ] 0003  (in parts)",
         "[ ] 0004  (post-deploy, inferred)",
     ]
 

@@ -11,6 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.support.projects import applied, physical, tables
 
+pytestmark = pytest.mark.versions
+
 VARYING = (
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?(\+00:00)?", "<moment>"),
     (r"\bs\d+_x\d+\b", "<savepoint>"),

@@ -9,7 +9,7 @@ from django.core.management import CommandError
 from django.db import connections, migrations, models
 
 from syzygy_like.operations import Backfill
-from syzygy_like.safeguards.timeouts import trials
+from syzygy_like.safeguards.timeouts import retry
 from syzygy_like.signals import migration_retried
 from tests.support.databases import forget
 from tests.support.locks import session
@@ -55,7 +55,7 @@ def change(apps, schema_editor):
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch):
-    monkeypatch.setattr(trials, "FIRST_DELAY", 0.001)
+    monkeypatch.setattr(retry, "FIRST_DELAY", 0.001)
 
 
 @pytest.fixture
@@ -93,9 +93,8 @@ def failing(project, *arguments, **options):
 def test_a_lock_that_is_released_meanwhile(shop, database):
     with session(database, LOCKED) as other, releasing(other):
         printed = shop.migrate(PRE, *LIMITS, database=database)
-    assert (
-        "shop.0002_order_total had to wait too long for a lock; retry 1 of 2 in "
-        in (printed)
+    assert "shop.0002_order_total waited too long for a lock; retry 1 of 2 in " in (
+        printed
     )
     assert printed.rstrip().endswith("OK")
     assert names(database) == ["0001_initial", "0002_order_total"]
@@ -111,16 +110,17 @@ def test_a_lock_that_is_never_released(shop, database):
             printed = failing(shop, *limits, database=database)
             if f"locked by process {pid} (" in printed:
                 break
-    head = (
-        "shop.0002_order_total failed: no lock was to be had within 400 ms, in 2 tries"
-    )
+    head = "shop.0002_order_total failed: it got no lock within 400 ms, in 2 tries"
     if connections[database].vendor == "mysql":  # which counts whole seconds
         head = head.replace("400 ms", "1 s")
     assert printed.startswith(head)
     assert f"locked by process {pid} (" in printed
     if connections[database].vendor == "postgresql":
         assert ", idle in transaction, its transaction " in printed
-        assert f"To end what holds it: SELECT pg_terminate_backend({pid});" in printed
+        assert (
+            f"To end the session that holds it: SELECT pg_terminate_backend({pid});"
+            in printed
+        )
     assert names(database) == ["0001_initial"]
     assert "total" not in columns(database, "shop_order")
 
@@ -131,7 +131,7 @@ def test_the_settings_limit_staged_runs(shop, database):
     with session(database, LOCKED):
         printed = failing(shop, PRE, database=database)
     limit = "1 s" if connections[database].vendor == "mysql" else "100 ms"
-    assert f"no lock was to be had within {limit}, in one try and " in printed
+    assert f"it got no lock within {limit}, in one try and " in printed
 
 
 @SERVERS
@@ -145,7 +145,7 @@ def test_a_function_is_limited_too(project, database, function):
     update = "UPDATE shop_order SET price = 2"
     with session(database, update) as other, releasing(other):
         printed = project.migrate(*LIMITS, database=database)
-    assert "shop.0002_price had to wait" in printed
+    assert "shop.0002_price waited too long" in printed
     assert execute(database, "SELECT price FROM shop_order") == [(1,)]
 
 
@@ -169,7 +169,7 @@ def test_a_foreign_key_whose_target_is_locked(project, database):
     lock = "LOCK TABLE shop_order IN ROW EXCLUSIVE MODE"
     with session(database, lock) as other, releasing(other):
         printed = project.migrate(*LIMITS, database=database)
-    assert "shop.0002_item had to wait" in printed
+    assert "shop.0002_item waited too long" in printed
     assert "shop_item" in tables(database)
     assert names(database) == ["0001_initial", "0002_item"]
 
@@ -182,7 +182,7 @@ def test_what_has_changed_something_is_not_tried_again(project, database):
     with session(database, LOCKED):
         printed = failing(project, *LIMITS, database=database)
     assert "in one try" in printed
-    assert "It was not tried again, for the operation had changed" in printed
+    assert "It was not tried again: outside a transaction, the operation" in printed
 
 
 @POSTGRESQL
@@ -200,7 +200,7 @@ def test_a_backfill_takes_its_time_and_goes_on_after_a_lock(project, database):
     lock = "SELECT 1 FROM shop_order WHERE id = 3 FOR UPDATE"
     with session(database, lock) as other, releasing(other):
         printed = project.migrate(*limits, database=database)
-    assert "shop.0002_fill had to wait" in printed
+    assert "shop.0002_fill waited too long" in printed
     assert execute(database, "SELECT DISTINCT price FROM shop_order") == [(1,)]
 
 
@@ -210,7 +210,7 @@ def test_a_statement_that_takes_too_long(project, database):
     project.write("shop", "0002", migrations.RunSQL("SELECT pg_sleep(9)"))
     printed = failing(project, "--statement-timeout", "100ms", database=database)
     assert printed.splitlines()[:2] == [
-        "shop.0002 failed: a statement took longer than 100 ms, and was cut off.",
+        "shop.0002 failed: a statement took longer than 100 ms and was cut off.",
         "    SELECT pg_sleep(9)",
     ]
     assert names(database) == ["0001_initial"]
@@ -236,7 +236,7 @@ def test_behind_a_pooler_limits_hold_in_transactions(shop, database):
             printed = shop.migrate(*own, database=alias)
         sessions = {execute(alias, "SHOW lock_timeout")[0] for _ in range(5)}
         forget(alias)
-    assert "shop.0002_order_total had to wait too long for a lock" in printed
+    assert "shop.0002_order_total waited too long for a lock" in printed
     assert f"Blocked by process {pid} " in printed
     assert "The database 'postgresql_transaction' is behind a pooler" in printed
     assert 'ALTER TABLE "shop_order" ADD COLUMN "size"' in printed

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from syzygy_like import Stage
 from syzygy_like.operations import Backfill
 from syzygy_like.signals import migration_retried
+from tests.support import orders
 from tests.support.backfills import (
     AGAIN,
     INTEGER,
@@ -23,7 +24,7 @@ from tests.support.backfills import (
 )
 from tests.support.orders import POST, PRE, execute, names, refused
 from tests.support.projects import columns, tables
-from tests.support.rehearsals import begun, rehearse
+from tests.support.rehearsals import rehearse
 
 SIZES = []
 
@@ -201,7 +202,7 @@ def test_keys_of_several_columns(project, database):
 def test_keys_of_several_columns_are_nothing_for_sql(project, database):
     with_lines(project, database)
     write(project, Backfill("Line", sql=SQL), name="0003")
-    with pytest.raises(NotSupportedError, match="use update or function"):
+    with pytest.raises(NotSupportedError, match="Use update or function"):
         stock(project, database)
 
 
@@ -372,9 +373,9 @@ def test_a_router_keeps_it_off_a_database(project, database, hints):
 
 
 MESSAGE = (
-    "The backfill of shop.Order cannot run in a transaction: each of its batches is "
-    "one. Set atomic = False on the class of the migration, and open no transaction "
-    "around the command."
+    "The backfill of shop.Order cannot run in a transaction, because it commits "
+    "each batch. Set atomic = False on the class of the migration, and run the command "
+    "outside of a transaction."
 )
 
 
@@ -413,7 +414,7 @@ def test_it_is_left_until_the_roll_out_is_over(project, database):
     write(project, fill_total, name="0003")
     printed = project.migrate(PRE, database=database)
     assert "shop.0003  (post-deploy, declared)" in printed
-    insert(database, 4)  # by old code
+    insert(database, 4)  # by the old version
     assert numbers(database, "total") == [None] * 4
     project.migrate(POST, database=database)
     assert numbers(database, "total") == [7] * 4
@@ -431,7 +432,7 @@ def test_it_may_run_before_the_roll_out(project, database):
     assert numbers(database) == [2, 2]
 
 
-def test_in_a_migration_that_is_taken_in_halves(project, database):
+def test_in_a_migration_that_is_applied_in_parts(project, database):
     started(project, database, 1, 2, 3)
     project.settings = {"MIGRATION_BRIDGE": "all"}
     write(
@@ -470,7 +471,7 @@ def test_plan_tells_what_it_does(project, database):
 
 @pytest.mark.databases("postgresql")
 def test_a_rehearsal_runs_it(project, database):
-    begun(project, database)
+    orders.started(project, database, "")
     add = migrations.AddField("order", "total", models.IntegerField(null=True))
     project.write("shop", "0002", add)
     empty = Q(total=None)

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import connections
 
 from syzygy_like.operations import Backfill, display
-from syzygy_like.operations.passes import Pass
+from syzygy_like.operations.backfill import BackfillRun
 from tests.support.backfills import AGAIN, started
 from tests.support.orders import execute
 
@@ -106,7 +106,7 @@ def test_a_terminal_without_tqdm_gets_lines(shop, database, monkeypatch):
 
 @pytest.mark.databases("sqlite")
 def test_it_counts_on_from_where_it_was(shop, database, monkeypatch):
-    carry_out = Pass._carry_out
+    carry_out = BackfillRun._carry_out
 
     def fail(self, batch):
         if batch.first > 3:
@@ -114,7 +114,7 @@ def test_it_counts_on_from_where_it_was(shop, database, monkeypatch):
         carry_out(self, batch)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Pass, "_carry_out", fail)
+        patch.setattr(BackfillRun, "_carry_out", fail)
         with pytest.raises(ValueError, match="four"):
             shop.migrate(database=database)
     printed = shop.migrate(database=database)

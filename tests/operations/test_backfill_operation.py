@@ -31,9 +31,9 @@ MISTAKES = [
     ({"update": [("n", 1)]}, TypeError, "update takes a dictionary of fields, not"),
     ({"update": {}}, ValueError, "update is empty"),
     ({"function": "fill"}, TypeError, "function takes a function, not 'fill'"),
-    ({"sql": fill}, TypeError, "sql takes a text, not <function"),
+    ({"sql": fill}, TypeError, "sql takes a string, not <function"),
     ({"sql": "UPDATE x"}, ValueError, r"lacks %\(first\)s and %\(last\)s"),
-    ({"sql": "UPDATE x WHERE id > %(first)s"}, ValueError, r"it lacks %\(last\)s"),
+    ({"sql": "UPDATE x WHERE id > %(first)s"}, ValueError, r"It lacks %\(last\)s"),
     ({"sql": SQL, "where": Q(n=1)}, TypeError, "where does not go with sql"),
     ({"update": AGAIN, "where": {"n": 1}}, TypeError, "where takes a Q, not {'n': 1}"),
     ({"update": AGAIN, "reverse": 1}, TypeError, "reverse takes a dictionary of field"),
@@ -127,8 +127,8 @@ def found(project):
 
 
 IN_TRANSACTION = (
-    "shop.0002 has a backfill, whose batches are transactions of their own, but the "
-    "whole migration is to be one."
+    "shop.0002 is atomic, but it has a backfill, which commits each batch in a "
+    "transaction of its own."
 )
 
 

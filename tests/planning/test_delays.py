@@ -10,6 +10,7 @@ from django.db import connections, migrations, models
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
+from tests.support.orders import started
 from tests.support.projects import applied
 
 ORDER = migrations.CreateModel(
@@ -27,8 +28,7 @@ WEEK = datetime.timedelta(days=7)
 @pytest.fixture
 def shop(project, database):
     """A project whose second migration waits for a week after the first one."""
-    project.write("shop", "0001_initial", ORDER)
-    project.migrate(database=database, verbosity=0)
+    started(project, database, "", ORDER)
     project.write("shop", "0002_remove_price", REMOVE, stage_delay=WEEK)
     return project
 
@@ -163,6 +163,6 @@ def test_what_is_no_delay_is_refused(shop, database, value):
     with pytest.raises(CommandError) as caught:
         shop.migrate("--post-deploy", database=database)
     assert str(caught.value) == (
-        f"The stage_delay of shop.0002_remove_price is {value!r}, which is no "
-        "timedelta."
+        f"The stage_delay of shop.0002_remove_price is {value!r}, which is not "
+        "a timedelta."
     )

@@ -1,4 +1,4 @@
-"""What is said of halves before they are applied: plans, probes, options, checks."""
+"""What is said of parts before they are applied: plans, probes, options, checks."""
 
 from __future__ import annotations
 
@@ -16,20 +16,13 @@ from tests.support.orders import (
     names,
     refused,
     remove,
-    started,
     write,
 )
 
-HALF = [("0002", "half", "built")]
+EXPANDED = [("0002", "expand", "applied")]
 
 
-@pytest.fixture
-def shop(project, database):
-    """A project whose first migration is applied, and that takes halves."""
-    return started(project, database)
-
-
-def test_the_plan_tells_halves_and_who_goes_ahead(shop, database):
+def test_the_plan_tells_parts_and_what_overtakes(shop, database):
     write(shop, add("total", REQUIRED), remove("price"), add("weight"))
     out = shop.migrate(PRE, "--plan", database=database, no_color=True)
     assert out == (
@@ -37,7 +30,7 @@ def test_the_plan_tells_halves_and_who_goes_ahead(shop, database):
         "shop.0002 (expand)\n"
         "    Add field total to order\n"
         "shop.0004  (pre-deploy, inferred)\n"
-        "    goes before shop.0003, as it may\n"
+        "    runs before shop.0003: the order makes no difference\n"
         "    Add field weight to order\n"
         "Deferred until after the deploy:\n"
         "  shop.0003  (post-deploy, inferred)\n"
@@ -64,7 +57,7 @@ def test_the_plan_tells_the_sql_if_asked(shop, database):
         line for line in out.split("\n") if '"weight"' in line or "`weight`" in line
     )
     assert sql.strip().startswith("ALTER TABLE")
-    assert "Order.total: the old code leaves it out of INSERT" in out
+    assert "Order.total: the old version leaves it out of INSERT" in out
     assert "DEFAULT 7" in out
     shop.migrate(PRE, database=database)
     for stage in ([POST], []):
@@ -104,7 +97,7 @@ def test_probes(shop, database):
     assert [code(PRE), code(PRE, "--plan")] == [0, 0]
     assert [code(POST), code(POST, "--plan"), code(), code("--plan")] == [1, 1, 1, 1]
     assert [code(ABORT), code(ABORT, "--plan")] == [1, 1]
-    assert ledger(database)[0] == HALF[0]
+    assert ledger(database)[0] == EXPANDED[0]
     shop.migrate(POST, database=database)
     assert [code(PRE), code(POST), code(), code(PRE, "--plan")] == [0, 0, 0, 0]
 
@@ -123,7 +116,7 @@ def test_bridge_wins_over_the_setting(shop, database, setting):
     write(shop, add("total", REQUIRED))
     assert "shop.0002" in refused(shop, "migrate", PRE, database=database)
     shop.migrate(PRE, "--bridge", database=database)
-    assert ledger(database) == HALF
+    assert ledger(database) == EXPANDED
     # From here on the ledger knows.
     assert "No migrations to apply" in shop.migrate(PRE, database=database)
     shop.migrate(POST, database=database)
@@ -134,12 +127,12 @@ def test_bridge_wins_over_the_setting(shop, database, setting):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--bridge"], "--bridge goes with --pre-deploy"),
-        (["--no-bridge"], "--no-bridge goes with --pre-deploy"),
-        ([POST, "--bridge"], "--bridge goes with --pre-deploy"),
-        ([POST, "--no-bridge"], "--no-bridge goes with --pre-deploy"),
-        ([ABORT, "--bridge"], "--bridge goes with --pre-deploy"),
-        ([ABORT, "--skip-blocked"], "--skip-blocked goes with --pre-deploy or"),
+        (["--bridge"], "--bridge requires --pre-deploy"),
+        (["--no-bridge"], "--no-bridge requires --pre-deploy"),
+        ([POST, "--bridge"], "--bridge requires --pre-deploy"),
+        ([POST, "--no-bridge"], "--no-bridge requires --pre-deploy"),
+        ([ABORT, "--bridge"], "--bridge requires --pre-deploy"),
+        ([ABORT, "--skip-blocked"], "--skip-blocked requires --pre-deploy or"),
         ([PRE, "--bridge", "--no-bridge"], "not allowed with argument"),
         ([PRE, ABORT], "not allowed with argument"),
         ([ABORT, "shop"], "leave out the app"),
@@ -151,10 +144,10 @@ def test_options_that_do_not_go_together(shop, database, arguments, message):
     write(shop, add("total", REQUIRED))
     shop.migrate(PRE, database=database)
     assert message in refused(shop, "migrate", *arguments, database=database)
-    assert ledger(database) == HALF
+    assert ledger(database) == EXPANDED
 
 
-THIRD_PARTY = ("third-party", [("0002", "half", "built")])
+THIRD_PARTY = ("third-party", [("0002", "expand", "applied")])
 
 
 @pytest.mark.parametrize(("setting", "expected"), [THIRD_PARTY, ("none", None)])
@@ -169,7 +162,7 @@ def test_migrations_of_packages(shop, database, setting, expected, monkeypatch):
 
 
 @pytest.mark.databases("sqlite")
-def test_the_check_lets_pass_what_goes_in_halves(shop, database):
+def test_the_check_accepts_what_can_be_applied_in_parts(shop, database):
     shop.app("shop", "class Order(models.Model):\n    pass\n")
     write(shop, add("total", REQUIRED))
     shop.call("check", "--tag", "syzygy_like")
@@ -184,7 +177,7 @@ def test_the_check_lets_pass_what_goes_in_halves(shop, database):
 
 
 @pytest.mark.databases("sqlite")
-def test_the_check_refuses_what_has_no_halves(shop, database):
+def test_the_check_rejects_what_has_no_parts(shop, database):
     write(shop, migrations.RenameField("order", "price", "cost"))
     with pytest.raises(CommandError, match=r"shop\.0002"):
         shop.call("check", "--tag", "syzygy_like", "--fail-level", "WARNING")
@@ -207,7 +200,7 @@ def test_a_setting_that_is_none(shop, database, value):
 
 
 @pytest.mark.databases("sqlite")
-def test_a_stage_set_by_hand_is_not_taken_in_halves(shop, database):
+def test_a_migration_with_a_declared_stage_is_not_applied_in_parts(shop, database):
     from syzygy_like import Stage
 
     shop.write("shop", "0002", add("total", REQUIRED), stage=Stage.PRE_DEPLOY)

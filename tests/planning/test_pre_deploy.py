@@ -12,9 +12,11 @@ from syzygy_like import Stage
 from syzygy_like.compatibility import errors, incompatibilities
 from syzygy_like.planning.messages.plans import reasons
 from syzygy_like.planning.plan import Outcome
-from syzygy_like.planning.planner import plan_post_deploy, plan_pre_deploy
-from syzygy_like.planning.resolver import Policy, advance
-from syzygy_like.schema import everywhere
+from syzygy_like.planning.policy import Policy
+from syzygy_like.planning.post_deploy import plan_post_deploy
+from syzygy_like.planning.pre_deploy import plan_pre_deploy
+from syzygy_like.planning.resolver import advance
+from syzygy_like.schema import always
 from syzygy_like.schema.effects import Reader
 from syzygy_like.schema.tracking import TrackedState, Tracker
 from tests.support.projects import migration
@@ -24,10 +26,10 @@ READY, DEFERRED, BLOCKED = Outcome.READY, Outcome.DEFERRED, Outcome.BLOCKED
 
 
 def tracker_after(applied):
-    tracker = Tracker(TrackedState(), everywhere)
+    tracker = Tracker(TrackedState(), always)
     for each in applied:
         each.mutate_state(tracker.state, preserve=False)
-    tracker.settle()
+    tracker.assume_applied()
     return tracker
 
 
@@ -40,12 +42,12 @@ def planned(plan, applied, pending, parents, policy=None, **options):
 
 
 def world_after(applied, pending):
-    """Return the world after steps that are taken from the applied state."""
+    """Return the schemas after migrations that are taken from the applied state."""
     tracker = tracker_after(applied)
-    world = tracker.schemas
+    schemas = tracker.schemas
     for each in pending:
-        world = advance(world, Reader().read(tracker, each))
-    return world
+        schemas = advance(schemas, Reader().read(tracker, each))
+    return schemas
 
 
 def pre(release, pending=None):
@@ -111,8 +113,8 @@ def test_old_and_new_code_run_on_what_is_ready(release):
     middle = start
     for each in plan.ready:
         middle = advance(middle, each.tracked)
-        bearable = failures(start.code, start.database, start.database)
-        assert failures(start.code, middle.database, start.database) <= bearable
+        known = failures(start.code, start.database, start.database)
+        assert failures(start.code, middle.database, start.database) <= known
     if not plan.blocked:
         unmet = failures(final.code, final.database, start.database)
         assert failures(final.code, middle.database, start.database) <= unmet
@@ -233,9 +235,9 @@ def test_what_breaks_the_new_code_until_it_is_taken_back_is_a_hazard(plan):
     parents = {("shop", "0003"): [("shop", "0002")]}
     staged = planned(plan, [INITIAL], pending, parents)
     first, second = staged.planned_migrations
-    assert [each.rule for each in first.passing] == ["required-column"]
-    assert not second.passing
-    hazard = "hazard: until a later migration is applied, Order.cost: the new code"
+    assert [each.rule for each in first.temporary_breaks] == ["required-column"]
+    assert not second.temporary_breaks
+    hazard = "hazard: until a later migration is applied, Order.cost: the new version"
     assert any(each.startswith(hazard) for each in reasons(first))
 
 

@@ -8,8 +8,9 @@ import pytest
 from django.db import migrations, models
 
 from syzygy_like import Stage, StageSource
-from syzygy_like.planning.resolver import InvalidStageError, Policy, advance, resolve
-from syzygy_like.schema import everywhere
+from syzygy_like.planning.policy import Policy
+from syzygy_like.planning.resolver import InvalidStageError, advance, resolve
+from syzygy_like.schema import always
 from syzygy_like.schema.effects import Reader
 from syzygy_like.schema.tracking import TrackedState, Tracker
 from tests.support.projects import migration
@@ -34,22 +35,22 @@ def declaring(operation, stage):
 def tracker():
     key = ("id", models.BigAutoField(primary_key=True))
     fields = [key, ("price", models.IntegerField(null=True))]
-    tracker = Tracker(TrackedState(), everywhere)
+    tracker = Tracker(TrackedState(), always)
     create = migrations.CreateModel("Order", fields)
     create.state_forwards("shop", tracker.state)
-    tracker.settle()
+    tracker.assume_applied()
     return tracker
 
 
 def resolved(*operations, policy=None, backwards=False, **attributes):
     """Return the stage of a migration and where it comes from."""
     tracked = tracker()
-    world = tracked.schemas
+    schemas = tracked.schemas
     made = migration("shop", "0002_change", *operations, **attributes)
     step = Reader().read(tracked, made)
     if backwards:
-        world, step = advance(world, step), step.reversed()
-    resolution = resolve(step, world, policy or Policy())
+        schemas, step = advance(schemas, step), step.reversed()
+    resolution = resolve(step, schemas, policy or Policy())
     return resolution.stage, resolution.source
 
 

@@ -9,12 +9,15 @@ import pytest
 from django.apps import apps
 from django.core import checks
 from django.db import migrations, models
+from django.db.migrations.writer import OperationWriter
 from hypothesis import given
 
 from syzygy_like import Stage
-from syzygy_like.planning.explanation import explain
-from syzygy_like.planning.resolver import Policy, advance, resolve
-from syzygy_like.schema import everywhere
+from syzygy_like.expand_contract.simulation import CannotSplitError, DeployState
+from syzygy_like.planning.explanation import explain, has_renames
+from syzygy_like.planning.policy import Policy
+from syzygy_like.planning.resolver import advance, resolve
+from syzygy_like.schema import always
 from syzygy_like.schema.effects import Reader
 from syzygy_like.schema.tracking import TrackedState, Tracker
 from tests.support.projects import migration
@@ -61,12 +64,12 @@ def shop(project):
 
 
 E001_MESSAGE = """\
-This migration needs both sides of the deploy.
+This migration mixes both sides of the deploy.
 
-  1  AddField     Order.price_cents  pre-deploy   the new code reads and writes it
-  2  RemoveField  Order.price        post-deploy  the old code reads and writes it
+  1  AddField     Order.price_cents  pre-deploy   the new version reads and writes it
+  2  RemoveField  Order.price        post-deploy  the old version reads and writes it
 
-Before the deploy, 2 breaks the code now serving; after it, 1 comes too late."""
+Before the deploy, 2 breaks the old version; after the deploy, 1 comes too late."""
 
 E001_HINT = """\
 Fix: move 2 from shop/migrations/0007_swap_price.py to 0008_remove_order_price.py:
@@ -107,7 +110,7 @@ def test_e001_a_single_operation_that_fits_no_stage(shop):
     shop.write("shop", "0002_total", ADD_REQUIRED)
     (message,) = found(shop)
     assert message.id == "syzygy_like.E001"
-    assert "can run neither before the deploy nor after it." in message.msg
+    assert "cannot run before the deploy, and cannot run after it." in message.msg
     assert "1  AddField  Order.total  no stage" in message.msg
     assert "in steps:" in message.hint
     assert "# 0002_total.py (pre-deploy)" in message.hint
@@ -120,7 +123,7 @@ def test_e001_where_no_fix_is_known(shop):
     (message,) = found(shop)
     assert message.id == "syzygy_like.E001"
     assert "expects another type of column" in message.msg
-    assert "change it in steps, over two releases" in message.hint
+    assert "Fix: use two releases. In the first, add" in message.hint
     assert "stage = Stage.PRE_DEPLOY" in message.hint
 
 
@@ -139,7 +142,7 @@ def test_e002_what_is_no_stage(shop, value):
     (message,) = found(shop)
     assert message.id == "syzygy_like.E002"
     assert message.msg == (
-        f"The stage of shop.0002_stage is {value!r}, which is no stage."
+        f"The stage of shop.0002_stage is {value!r}, which is not a stage."
     )
     assert message.hint == (
         "Use Stage.PRE_DEPLOY, Stage.POST_DEPLOY or Stage.ANY (from syzygy_like "
@@ -160,7 +163,7 @@ def test_e002_an_operation_with_what_is_no_stage(shop):
     (message,) = found(shop)
     assert message.id == "syzygy_like.E002"
     assert message.msg == (
-        "The stage of a RemoveField of shop.0002_stage is 'late', which is no stage."
+        "The stage of a RemoveField of shop.0002_stage is 'late', which is not a stage."
     )
 
 
@@ -169,7 +172,7 @@ def test_e003_a_delay_that_is_none(shop):
     (message,) = found(shop)
     assert message.id == "syzygy_like.E003"
     assert message.msg == (
-        "The stage_delay of shop.0002_later is 7, which is no timedelta."
+        "The stage_delay of shop.0002_later is 7, which is not a timedelta."
     )
 
 
@@ -177,14 +180,18 @@ def test_e003_a_delay_that_is_none(shop):
     ("setting", "value", "words"),
     [
         ("MIGRATION_STAGES_OVERRIDE", {"shop": "pre"}, "['shop'] is 'pre'"),
-        ("MIGRATION_STAGES_FALLBACK", {"shop": Stage(0)}, "which is no stage."),
-        ("MIGRATION_STAGES_OVERRIDE", ["shop"], "is ['shop'], which is no dictionary."),
-        ("MIGRATION_STAGES_BASELINE", "shop", "is 'shop', which is no dictionary."),
+        ("MIGRATION_STAGES_FALLBACK", {"shop": Stage(0)}, "which is not a stage."),
+        (
+            "MIGRATION_STAGES_OVERRIDE",
+            ["shop"],
+            "is ['shop'], which is not a dictionary.",
+        ),
+        ("MIGRATION_STAGES_BASELINE", "shop", "is 'shop', which is not a dictionary."),
         ("MIGRATION_STAGES_SKIP_BLOCKED", "false", "is 'false', which is neither"),
         (
             "MIGRATION_THIRD_PARTY_STAGES_FALLBACK",
             "pre",
-            "is 'pre', which is no stage.",
+            "is 'pre', which is not a stage.",
         ),
     ],
 )
@@ -258,7 +265,7 @@ def test_w001_sql_that_cannot_be_read(shop):
     (message,) = found(shop)
     assert message.id == "syzygy_like.W001"
     assert message.level == checks.WARNING
-    assert "cannot be told: FROBNICATE shop_order" in message.msg
+    assert "what this SQL does to the schema: FROBNICATE shop_order" in message.msg
     assert "stage = Stage.PRE_DEPLOY" in message.hint
 
 
@@ -349,25 +356,52 @@ def test_the_fix_silences_the_error(shop, case):
 @given(releases())
 def test_law_the_fix_silences_the_error(release):
     """Of any migration that fits no stage the parts do, and have the same outcome."""
-    tracker = Tracker(TrackedState(), everywhere)
+    tracker = Tracker(TrackedState(), always)
     for each in [*release.applied, *release.pending]:
-        tracker.settle()
-        world, before = tracker.schemas, tracker.fork()
+        tracker.assume_applied()
+        schemas, before = tracker.schemas, tracker.fork()
         step = Reader().read(tracker, each)
-        if resolve(step, world, Policy()).stage:
+        if resolve(step, schemas, Policy()).stage:
             continue
         explanation = explain(each, before, Reader())
         for stage, operations in explanation.split:
             made = migration(each.app_label, each.name, *operations)
             part = Reader().read(before, made)
-            assert resolve(part, world, Policy()).stage == stage
-            world = advance(world, part)
+            assert resolve(part, schemas, Policy()).stage == stage
+            schemas = advance(schemas, part)
         if explanation.split and not explanation.rewritten:
-            assert world == tracker.schemas
+            assert schemas == tracker.schemas
+
+
+def sources(operations):
+    return [OperationWriter(each, indentation=0).serialize()[0] for each in operations]
+
+
+@given(releases())
+def test_law_the_fix_is_what_a_deploy_applies_in_parts(release):
+    """What the check proposes to write is what --pre-deploy would carry out."""
+    tracker = Tracker(TrackedState(), always)
+    for each in [*release.applied, *release.pending]:
+        tracker.assume_applied()
+        schemas, before = tracker.schemas, tracker.fork()
+        step = Reader().read(tracker, each)
+        if resolve(step, schemas, Policy()).stage:
+            continue
+        explanation = explain(each, before, Reader())
+        deploy_state = DeployState(before.fork(), Reader())
+        if not explanation.rewritten or has_renames(each.operations):
+            continue
+        try:
+            parts = (deploy_state.expand(each), deploy_state.contract(each))
+        except CannotSplitError:
+            continue
+        applied = [sources(part.operations) for part in parts if part.operations]
+        assert [sources(each) for _, each in explanation.split] == applied
 
 
 WITH_FUNCTION = """\
 from django.db import migrations, models
+from django.db.migrations.writer import OperationWriter
 
 
 def copy(apps, schema_editor):

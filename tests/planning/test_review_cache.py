@@ -50,7 +50,7 @@ def reviews(project, *python, settings=""):
     options = ("-X", "importtime", *python)
     run = project.manage("check", python=options, settings=settings)
     assert run.returncode == 0, run.stderr
-    return "syzygy_like.planning.review" in run.stderr
+    return "syzygy_like.planning.review\n" in run.stderr
 
 
 def edit(path):

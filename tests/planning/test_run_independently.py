@@ -75,7 +75,7 @@ def test_nobody_vouches_for_what_can_be_computed(shop, database):
     text = add("price", models.TextField(null=True))
     write(shop, remove("price"), text, run_independently=True)
     message = refused(shop, "migrate", PRE, database=database)
-    assert "Order.price: the new code expects another type of column" in message
+    assert "Order.price: the new version expects another type of column" in message
     assert set(columns(database, "shop_order")) == INITIAL
 
 

@@ -8,9 +8,9 @@ from django.db.migrations import Migration
 from django.db.migrations.state import ProjectState
 
 from syzygy_like.planning.resolver import infer
-from syzygy_like.rehearsal.workload.actions import alone, together
+from syzygy_like.rehearsal.workload.actions import own_rows, shared_rows
 from syzygy_like.rehearsal.workload.rows import tables, typical
-from syzygy_like.schema import everywhere
+from syzygy_like.schema import always
 from syzygy_like.schema.effects import Reader
 from syzygy_like.schema.tracking import TrackedState, Tracker
 from syzygy_like.stages import Stage
@@ -27,12 +27,13 @@ def migration(app_label: str, operations) -> Migration:
 
 
 def inferred(scenario: Scenario):
-    tracker = Tracker(TrackedState(), everywhere)
+    tracker = Tracker(TrackedState(), always)
     reader = Reader()
     reader.read(tracker, migration("shop", scenario.before))
-    world = tracker.schemas
+    schemas = tracker.schemas
     return infer(
-        reader.read(tracker, migration(scenario.app_label, scenario.operations)), world
+        reader.read(tracker, migration(scenario.app_label, scenario.operations)),
+        schemas,
     )
 
 
@@ -54,7 +55,7 @@ def test_the_stage_is_inferred(scenario):
 
 
 class Deployment:
-    """The database of a scenario, with rows that the old code wrote."""
+    """The database of a scenario, with rows that the old version wrote."""
 
     def __init__(self, scenario: Scenario, alias: str):
         self.scenario = scenario
@@ -63,7 +64,7 @@ class Deployment:
         self.start = 1
         if not scenario.backfill:
             self.start = populate(self.old.apps, alias, fills=[typical])
-        # Not a clone: that would take over the models rendered for the old code.
+        # Not a clone: that would take over the models rendered for the old version.
         self.new = ProjectState(
             {key: model.clone() for key, model in self.old.models.items()}
         )
@@ -83,13 +84,13 @@ class Deployment:
     def failures(self, code: ProjectState) -> list:
         used = tables(code.apps, self.alias)
         return [
-            *rehearse(used, self.alias, alone, self.start),
-            *rehearse(used, self.alias, together, self.start),
+            *rehearse(used, self.alias, own_rows, self.start),
+            *rehearse(used, self.alias, shared_rows, self.start),
         ]
 
 
 def enforces(alias: str) -> bool:
-    """Tell whether code that does not suit a database of this vendor always fails."""
+    """Tell whether code always fails on an incompatible database of this vendor."""
     return connections[alias].vendor == "postgresql"
 
 

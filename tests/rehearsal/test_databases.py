@@ -58,8 +58,8 @@ START = ["shop.0001", "blog.0001"]
 def test_each_has_its_own_apps(shop, database):
     found = rehearse(shop, [database, "other"], names=START, contrast=True)
     assert found.code == 0, found
-    assert found.troubles == []
-    missed = {(each["database"], each["model"]) for each in found.report["mishaps"]}
+    assert found.deploy_problems == []
+    missed = {(each["database"], each["model"]) for each in found.report["failures"]}
     assert missed == {("other", "blog.Post")}
     assert len(found.report["planned"]) == 4
 
@@ -97,7 +97,7 @@ def test_one_database_by_two_names(shop, database):
     with configured("other", NAME=same):
         found = rehearse(shop, [database, database, "other"], names=START)
     assert found.code in (0, 1), found
-    assert found.troubles == []
+    assert found.deploy_problems == []
     assert list(found.outcomes) == ["shop.0002", "blog.0002"]
 
 

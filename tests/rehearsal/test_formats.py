@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from syzygy_like import __version__
 from syzygy_like.compatibility import RULES
-from syzygy_like.rehearsal.formats import FORMATS, rendered
+from syzygy_like.rehearsal.formats import FORMATS, render
 from syzygy_like.rehearsal.messages.findings import shortened
 from syzygy_like.rehearsal.report import (
     DeployProblem,
@@ -36,7 +36,7 @@ from syzygy_like.rehearsal.report import (
 PATH = "shop/migrations/0002_total, v:2.py"
 REASON = Reason(
     "required-column",
-    "Order.total: the old code leaves it out of INSERT [required-column]",
+    "Order.total: the old version leaves it out of INSERT [required-column]",
     "give it a db_default:\r\n\r\n    total = IntegerField(db_default=0)",
 )
 PREDICTED = Failure(
@@ -111,7 +111,7 @@ def full() -> Report:
 
 
 def printed(report: Report, format: str) -> str:
-    return rendered(report, format, no_style())
+    return render(report, format, no_style())
 
 
 def of(report: Report, format: str) -> dict:
@@ -119,41 +119,40 @@ def of(report: Report, format: str) -> dict:
 
 
 TEXT = """\
-Failures that nothing had predicted:
+Failures that were not predicted:
   No migration found on other
-    The new code fails after reverting: shop.Größe, DELETE 100 % on other
+    The new version fails after reverting: shop.Größe, DELETE 100 % on other
       no such table: größe
-  If a migration does what cannot be read (RunPython, RunSQL, an operation of your own), set its
-    stage by hand. Otherwise this is a bug of syzygy-like: please report it, with the migration and
-    these lines.
+  If the migration has RunPython, RunSQL or a custom operation, declare its stage. Otherwise this is
+    a bug in syzygy-like. Please report it with the migration and these lines.
 
-The deployment as a whole:
-  shop.0003: A migration did not run.
+Problems of the whole deploy:
+  shop.0003: The migration failed.
     no such table: x
     at 2
-    The rows that it found are made up. If that is why: --rows 0
-  Reverting does not lead back to the schema of the start on other.
+    The rehearsal made up the rows. If they are the cause, add --rows 0.
+  Reverting does not restore the schema of the start on other.
     shop_order.total is left
 
 Failures:
   shop.0002_total ({path})
-    The old code fails in the window: shop.Order, INSERT sparse
+    The old version fails in the window: shop.Order, INSERT sparse
       INSERT INTO "shop_order" ("number") VALUES (%s)
       null value in column "total"
       and 12 more: update total 0, update total 1, update total 2, update total 3, update total 4,
         ...
-    Why: Order.total: the old code leaves it out of INSERT [required-column]
+    Why: Order.total: the old version leaves it out of INSERT [required-column]
     Fix: give it a db_default:
 
         total = IntegerField(db_default=0)
 
 Predicted, but nothing failed:
-  after the deploy: Order.total: the old code leaves it out of INSERT [required-column]
+  after the deploy: Order.total: the old version leaves it out of INSERT [required-column]
   hazard: in the window: Order.total: may read NULL [null-read]
 
 Plan:
-  Migration{space}  What becomes of it  On PostgreSQL
-  shop.0002_total{space_2}  pre-deploy          blocks reads and writes
+  Migration{space}  Outcome     On PostgreSQL
+  shop.0002_total{space_2}  pre-deploy  blocks reads and writes
   shop.0003_{x} on other  deferred
 
 Traffic on PostgreSQL:
@@ -170,7 +169,7 @@ Steps, from the applied migrations:
 Not tried:
   shop.Log has no rows.
 
-Not ready to be deployed: 14 failures (1 not predicted), 2 troubles."""  # noqa: E501
+Not ready to deploy: 14 failures (1 not predicted), 2 deploy problems."""  # noqa: E501
 
 
 def test_text_says_the_worst_first_and_the_verdict_last():
@@ -186,7 +185,7 @@ def test_text_of_a_rehearsal_in_which_nothing_failed():
     report = Report("main", [Planned("default", "shop.0002", "pre-deploy")])
     assert printed(report, "text") == (
         "Plan:\n"
-        "  Migration  What becomes of it\n"
+        "  Migration  Outcome\n"
         "  shop.0002  pre-deploy\n"
         "\n"
         "Nothing failed: 1 pending migration, 0 steps."
@@ -200,7 +199,7 @@ def test_text_says_a_reason_once_for_failures_that_share_it():
 
 def test_text_is_coloured_as_it_is_asked_to_be(monkeypatch):
     monkeypatch.setenv("DJANGO_COLORS", "dark")
-    coloured = rendered(full(), "text", color_style(force_color=True))
+    coloured = render(full(), "text", color_style(force_color=True))
     assert coloured != printed(full(), "text")
     assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == printed(full(), "text")
 
@@ -223,16 +222,16 @@ def test_json_has_the_fields_of_the_report():
         "verdict",
         "start",
         "planned",
-        "troubles",
-        "mishaps",
+        "deploy_problems",
+        "failures",
         "unconfirmed",
         "traffic",
         "steps",
         "notes",
     ]
     assert (found["version"], found["exit_code"]) == (1, 3)
-    predicted, unpredicted = found["mishaps"]
-    assert (predicted["version"], predicted["moment"]) == ("old", "window")
+    predicted, unpredicted = found["failures"]
+    assert (predicted["version"], predicted["phase"]) == ("old", "window")
     assert predicted["sql"] == PREDICTED.sql
     assert predicted["reason"]["rule"] == "required-column"
     assert predicted["path"] == PATH
@@ -251,7 +250,7 @@ def test_json_has_the_fields_of_the_report():
     [
         (Report("main"), 0),
         (Report("main", failures=[PREDICTED]), 1),
-        (Report("main", troubles=[DeployProblem("default", "schema", "")]), 1),
+        (Report("main", deploy_problems=[DeployProblem("default", "schema", "")]), 1),
         (full(), 3),
     ],
 )
@@ -271,21 +270,20 @@ def test_github_output_of_a_full_report():
     unpredicted, failed, _, predicted, blocking, _, notice = lines
     assert unpredicted.startswith(
         "::error title=no migration found on other%3A not predicted::"
-        "The new code fails after reverting: shop.Größe, DELETE 100 %25 on other%0A"
+        "The new version fails after reverting: shop.Größe, DELETE 100 %25 on other%0A"
     )
     file = "file=shop/migrations/0002_total%2C v%3A2.py,line=1,title="
     assert failed == (
-        f"::error {file}shop.0003%3A A migration did not run."
-        "::no such table: x%0D%0Aat 2"
+        f"::error {file}shop.0003%3A The migration failed.::no such table: x%0D%0Aat 2"
     )
     assert predicted.startswith(
-        f"::error {file}shop.0002_total%3A required-column::The old code fails"
+        f"::error {file}shop.0002_total%3A required-column::The old version fails"
     )
     assert '%0AINSERT INTO "shop_order" ("number") VALUES (%25s)%0A' in predicted
     assert blocking.startswith(f"::warning {file}shop.0002_total::On PostgreSQL")
     assert notice == (
-        "::notice title=migrate rehearsal::Not ready to be deployed: "
-        "14 failures (1 not predicted), 2 troubles."
+        "::notice title=migrate rehearsal::Not ready to deploy: "
+        "14 failures (1 not predicted), 2 deploy problems."
     )
 
 
@@ -309,7 +307,7 @@ def uri(result: dict) -> str:
     return location["physicalLocation"]["artifactLocation"]["uri"]
 
 
-def test_sarif_has_a_result_for_each_mishap_and_trouble():
+def test_sarif_has_a_result_for_each_failure_and_deploy_problem():
     log = of(full(), "sarif")
     (run,) = log["runs"]
     driver = run["tool"]["driver"]
@@ -328,8 +326,8 @@ def test_sarif_has_a_result_for_each_mishap_and_trouble():
 def test_sarif_rules_say_what_breaks():
     (run,) = of(full(), "sarif")["runs"]
     texts = [rule["fullDescription"]["text"] for rule in run["tool"]["driver"]["rules"]]
-    assert texts[0] == "Something failed that nothing had predicted."
-    assert texts[1] == "A migration did not run."
+    assert texts[0] == "This failure was not predicted."
+    assert texts[1] == "The migration failed."
     assert texts[3] == RULES["required-column"].what_breaks.replace("``", "`")
 
 
@@ -408,7 +406,7 @@ amounts = st.floats(0, 1e6)
 reasons = st.builds(
     Reason, texts | st.sampled_from(list(RULES)), texts, texts, st.booleans()
 )
-versions, moments = st.sampled_from(Version), st.sampled_from(Phase)
+versions, phases = st.sampled_from(Version), st.sampled_from(Phase)
 tables = st.lists(texts, max_size=2).map(tuple)
 locks = st.lists(st.builds(Lock, texts, texts, amounts), max_size=2).map(tuple)
 statements = st.builds(Statement, texts, amounts, locks, tables, tables)
@@ -424,14 +422,14 @@ reports = st.builds(
             Failure,
             names,
             versions,
-            moments,
+            phases,
             *[texts] * 6,
             reason=st.none() | reasons,
             others=tables,
         ),
         max_size=3,
     ),
-    st.lists(st.builds(Unconfirmed, names, versions, moments, reasons), max_size=2),
+    st.lists(st.builds(Unconfirmed, names, versions, phases, reasons), max_size=2),
     st.lists(
         st.builds(Traffic, names, texts, stages, several, st.sampled_from(Verdict)),
         max_size=2,
@@ -451,5 +449,5 @@ def test_any_report_is_printed(report):
     log = json.loads(found["sarif"])
     assert conforms(log, LOG)
     assert log["version"] == "2.1.0"
-    count = len(report.failures) + len(report.troubles)
+    count = len(report.failures) + len(report.deploy_problems)
     assert len(log["runs"][0]["results"]) == count

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connections, migrations, models
 
-from syzygy_like.rehearsal.inspection import difference, inspect
-from syzygy_like.rehearsal.inspection.changes import changes
+from syzygy_like.rehearsal.inspection import changes, difference, inspect
 from tests.support.orders import PK, execute
 
 KEY = models.ForeignKey("shop.Customer", models.CASCADE)

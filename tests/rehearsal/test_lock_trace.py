@@ -21,7 +21,7 @@ from django.db import (
 )
 from django.db.migrations.executor import MigrationExecutor
 
-from syzygy_like.rehearsal.lock_trace import IDLE, Observer
+from syzygy_like.rehearsal.lock_trace.observer import IDLE, Observer
 from syzygy_like.rehearsal.lock_trace.verdict import MODES, Effect, verdict
 from syzygy_like.rehearsal.report import Verdict
 from tests.support.orders import PK, add, alter, execute

@@ -19,7 +19,7 @@ from tests.rehearsal.test_scratch import made
 from tests.rehearsal.test_starting_point_git import commit, git
 from tests.support.orders import ORDER, add, execute
 from tests.support.projects import MANAGE, ROOT
-from tests.support.rehearsals import begun, run
+from tests.support.rehearsals import run
 
 SLOW = """
 import pathlib
@@ -67,7 +67,7 @@ class Running:
 def started(project, database, *arguments, **options):
     """Begin to rehearse in a process of its own."""
     settings = {"default": dict(connections.settings[database])}
-    text = f"from tests import databases\nDATABASES = {settings!r}"
+    text = f"from tests.support import databases\nDATABASES = {settings!r}"
     if connections[database].vendor == "mysql":
         text += "\ndatabases.mysql_driver()"
     (project.folder / "manage.py").write_text(MANAGE.format(root=str(ROOT)))
@@ -90,11 +90,6 @@ def left(database):
     if connections[database].vendor == "sqlite":
         return list(Path(tempfile.gettempdir()).glob("*_rehearsal_*"))
     return made(database)
-
-
-@pytest.fixture
-def shop(project, database):
-    return begun(project, database)
 
 
 @pytest.mark.parametrize(

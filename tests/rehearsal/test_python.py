@@ -10,7 +10,7 @@ from django.db import connections
 
 from tests.rehearsal.test_unread import second
 from tests.support.orders import execute, refused
-from tests.support.rehearsals import begun, rehearse
+from tests.support.rehearsals import rehearse
 
 EXITING = """
 import sys
@@ -46,16 +46,11 @@ def drop(apps, schema_editor):
 """
 
 
-@pytest.fixture
-def shop(project, database):
-    return begun(project, database)
-
-
 def test_an_exit_is_no_success(shop, database):
     second(shop, EXITING)
     found = rehearse(shop, database)
     assert found.code == 1
-    assert ("failed", "shop.0002") in found.troubles
+    assert ("failed", "shop.0002") in found.deploy_problems
 
 
 def test_what_it_prints_is_no_part_of_the_report(shop, database, capfd):

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -24,17 +23,19 @@ from django.db.backends.mysql.creation import DatabaseCreation as MySQLCreation
 from django.db.backends.signals import connection_created
 from django.utils.connection import ConnectionDoesNotExist
 
-from syzygy_like.rehearsal.scratch import (
+from syzygy_like.rehearsal.scratch import creation
+from syzygy_like.rehearsal.scratch.errors import (
     CannotCopyError,
     InTransactionError,
     LeftBehindError,
-    Scratch,
     ScratchError,
     WrongDatabaseError,
-    creation,
-    unreachable,
 )
-from syzygy_like.rehearsal.scratch.unreachable import NotRehearsedError
+from syzygy_like.rehearsal.scratch.scratch import Scratch
+from syzygy_like.rehearsal.scratch.unreachable.refusals import (
+    NotRehearsedError,
+    forget_refusals,
+)
 from tests.support.databases import forget
 from tests.support.projects import ROOT, tables
 
@@ -120,7 +121,7 @@ def _own_folder(tmp_path, monkeypatch):
 def _no_refusals():
     """Leave no refusal behind, which the next rehearsal of the process would raise."""
     yield
-    unreachable.forget()
+    forget_refusals()
 
 
 def test_it_is_made_used_and_dropped(database):
@@ -496,44 +497,54 @@ def test_a_forked_process_drops_nothing(database):
         run(database, "CREATE TABLE other (id INTEGER)")
 
 
-CHILD = """
-import sys, time
-import django
-django.setup()
-from django.db import connections
-from syzygy_like.rehearsal.scratch import Scratch
-alias = sys.argv[1]
-with Scratch([alias]) as scratch:
-    with connections[alias].cursor() as cursor:
-        cursor.execute("CREATE TABLE other (id INTEGER)")
-    scratch.copy("start")
-    with scratch.copied("start"):
-        print(connections[alias].settings_dict["USER"], flush=True)
-        time.sleep(60)
-"""
+def hold_copies(alias):
+    """Tell the user of a copy, and wait: run in a process of its own."""
+    import sys
+    import time
+
+    import django
+
+    django.setup()
+    from django.db import connections
+
+    from syzygy_like.rehearsal.scratch.scratch import Scratch
+
+    with Scratch([alias]) as scratch:
+        with connections[alias].cursor() as cursor:
+            cursor.execute("CREATE TABLE other (id INTEGER)")
+        scratch.copy("start")
+        with scratch.copied("start"):
+            user = connections[alias].settings_dict["USER"]
+            sys.stdout.write(f"{user}\n")
+            sys.stdout.flush()
+            time.sleep(60)
 
 
-def heed_interrupts():
-    """Heed Ctrl-C, though whoever started the tests may have it ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+STOPPING = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def heed_signals():
+    """Reset what the shell that started the tests may have ignored, as nohup does."""
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_DFL)
+
+
+@pytest.mark.parametrize("number", STOPPING)
 def test_a_process_that_is_stopped(database, number):
     before = made(database)
     environ = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    source = inspect.getsource(hold_copies)
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, database],
+        [sys.executable, "-c", f"{source}\n{hold_copies.__name__}({database!r})"],
         cwd=ROOT,
         env=environ,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=heed_interrupts,
+        preexec_fn=heed_signals,
     )
     user = child.stdout.readline().strip()
     assert user in {"", *users(database)}
-    time.sleep(0.1)
     child.send_signal(number)
     out, err = child.communicate(timeout=30)
     assert made(database) == before, err

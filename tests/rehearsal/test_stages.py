@@ -7,25 +7,20 @@ from django.db import migrations, models
 
 from syzygy_like import Stage
 from tests.support.orders import NULLABLE, REQUIRED, add, alter, remove, write
-from tests.support.rehearsals import begun, rehearse
+from tests.support.rehearsals import rehearse
 
 UNIQUE = models.UniqueConstraint(fields=["price"], name="one_price")
 
 
-@pytest.fixture
-def shop(project, database):
-    return begun(project, database)
-
-
 def the_only(found, **wanted):
     """Return a mishap of some values; one migration is to blame for all."""
-    assert len({each["migration"] for each in found.report["mishaps"]}) == 1
+    assert len({each["migration"] for each in found.report["failures"]}) == 1
     return next(iter(found.failures(**wanted)))
 
 
 @pytest.mark.parametrize("how", ["declared", "override"])
 def test_a_column_dropped_before_the_roll_out(shop, database, how):
-    """The old code fails, with the statement, the error, the migration and the fix."""
+    """The old version fails, with statement, error, migration and the fix."""
     attributes = {"stage": Stage.PRE_DEPLOY} if how == "declared" else {}
     if how == "override":
         shop.settings = {"MIGRATION_STAGES_OVERRIDE": {"shop": Stage.PRE_DEPLOY}}
@@ -34,13 +29,13 @@ def test_a_column_dropped_before_the_roll_out(shop, database, how):
     found = rehearse(shop, database)
     assert found.code == 1
     assert found.report["unconfirmed"] == []
-    failure = the_only(found, moment="window")
+    failure = the_only(found, phase="window")
     assert (failure["version"], failure["model"]) == ("old", "shop.Order")
     assert failure["migration"] == "shop.0003"
     assert "note" in failure["sql"]
     assert "note" in failure["error"]
     assert failure["reason"]["rule"] == "missing-column"
-    assert "it belongs after the deploy" in failure["reason"]["fix"]
+    assert "Its operations belong after the deploy" in failure["reason"]["fix"]
     assert len(found.failures(version="new")) == 0
 
 
@@ -60,7 +55,7 @@ def test_a_constraint_before_the_roll_out(shop, database):
     write(shop, constrain, stage=Stage.PRE_DEPLOY)
     found = rehearse(shop, database)
     assert found.code == 1
-    failure = the_only(found, moment="window")
+    failure = the_only(found, phase="window")
     assert failure["reason"]["rule"] == "stricter-unique"
     assert "twice" in " ".join([failure["action"], *failure["others"]])
 
@@ -70,21 +65,21 @@ def test_a_column_that_comes_too_late_for_the_new_code(shop, database):
     shop.write("shop", "0002", add("size"), stage=Stage.POST_DEPLOY)
     found = rehearse(shop, database)
     assert found.code == 1
-    assert found.troubles == []
-    failure = the_only(found, moment="window")
+    assert found.deploy_problems == []
+    failure = the_only(found, phase="window")
     assert (failure["version"], failure["migration"]) == ("new", "shop.0002")
     assert failure["reason"]["rule"] == "missing-column"
-    assert "it belongs before the deploy" in failure["reason"]["fix"]
+    assert "Its operations belong before the deploy" in failure["reason"]["fix"]
 
 
 def test_a_plan_that_is_blocked(shop, database):
-    """What a plain migrate would do to the old code is shown instead."""
+    """What a plain migrate would do to the old version is shown instead."""
     rename = migrations.RenameField("order", "note", "remark")
     write(shop, add("size"), rename)
     found = rehearse(shop, database)
     assert found.code == 1
-    assert found.troubles == [("blocked", "")]
-    assert {each["moment"] for each in found.report["mishaps"]} == {"straight"}
+    assert found.deploy_problems == [("blocked", "")]
+    assert {each["phase"] for each in found.report["failures"]} == {"plain"}
     failure = the_only(found, version="old")
     assert failure["migration"] == "shop.0003"
     assert failure["reason"]["rule"] == "missing-column"
@@ -97,8 +92,8 @@ def test_a_plan_that_is_blocked(shop, database):
 def test_another_type(shop, database):
     write(shop, alter("price", models.CharField(max_length=9, null=True)))
     found = rehearse(shop, database)
-    assert found.troubles == [("blocked", "")]
-    assert all(each["reason"] for each in found.report["mishaps"])
+    assert found.deploy_problems == [("blocked", "")]
+    assert all(each["reason"] for each in found.report["failures"])
 
 
 def test_a_column_that_was_there_for_a_while(shop, database):
@@ -108,11 +103,11 @@ def test_a_column_that_was_there_for_a_while(shop, database):
 
 
 def test_a_state_that_says_more_than_the_database(shop, database):
-    """The new code fails wherever it runs, stages or not: there is a note."""
+    """The new version fails wherever it runs, stages or not: there is a note."""
     lie = migrations.SeparateDatabaseAndState(state_operations=[add("size", NULLABLE)])
     write(shop, lie)
     found = rehearse(shop, database)
     assert found.is_clean, found
     (note,) = found.report["notes"]
-    assert "the new code" in note
+    assert "The new version" in note
     assert "shop.Order" in note

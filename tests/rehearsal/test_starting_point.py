@@ -15,8 +15,15 @@ from syzygy_like.executor.ledger import Ledger
 from syzygy_like.executor.record import Entry, Record, Release
 from syzygy_like.expand_contract.simulation import Part
 from syzygy_like.management.commands.migrate import Command
-from syzygy_like.planning import backends
-from syzygy_like.rehearsal.starting_point import (
+from syzygy_like.planning.database import current_basis
+from syzygy_like.rehearsal.starting_point.applying import (
+    StartFailedError,
+    apply_start,
+    pending,
+)
+from syzygy_like.rehearsal.starting_point.names import InvalidNameError, NameFault
+from syzygy_like.rehearsal.starting_point.recorded import RecordedLoader
+from syzygy_like.rehearsal.starting_point.start import (
     FromDatabase,
     FromNames,
     Note,
@@ -25,9 +32,6 @@ from syzygy_like.rehearsal.starting_point import (
     from_database,
     from_names,
 )
-from syzygy_like.rehearsal.starting_point.applying import OpeningError, open_at, pending
-from syzygy_like.rehearsal.starting_point.names import InvalidNameError, NameFault
-from syzygy_like.rehearsal.starting_point.recorded import RecordedLoader
 from tests.support.orders import NULLABLE, ORDER, PK, add
 from tests.support.projects import physical, tables
 
@@ -193,7 +197,7 @@ def test_a_squash_of_squashes(shop, database, name, expected):
         assert (
             sorted(name for label, name in start.applied if label == "shop") == expected
         )
-        open_at(start, database, Command)
+        apply_start(start, database, Command)
     reopened(shop, database)
 
 
@@ -231,7 +235,7 @@ def test_what_a_database_has_beyond_the_files(shop, database):
     MigrationRecorder(connections[database]).record_applied("shop", "0003_weight")
     ledger = Ledger(connections[database])
     entry = Entry(("shop", "0002_size"), Part.WHOLE, 1, since="2026-11-21T12:00:00")
-    release = Release({entry.key: entry.part}, basis=backends.basis())
+    release = Release({entry.key: entry.part}, basis=current_basis())
     ledger.open()
     ledger.write(Record((release,), (entry,)))
     try:
@@ -287,7 +291,7 @@ def reopened(project, database):
     for table in connections[database].introspection.table_names():
         drop(database, table)
     with project.active():
-        open_at(start, database, Command)
+        apply_start(start, database, Command)
         recorder = MigrationRecorder(connections[database])
         assert set(recorder.applied_migrations()) == start.applied
         assert graph(MigrationLoader(connections[database])) == real
@@ -344,7 +348,7 @@ def test_apps_without_migrations_get_their_tables(shop, database):
     )
     shop.app("tags", tag)
     with shop.active():
-        open_at(from_names(["shop.zero"]), database, Command)
+        apply_start(from_names(["shop.zero"]), database, Command)
     assert tables(database) == {"tags_tag"}
 
 
@@ -362,7 +366,7 @@ def test_signals_see_the_plan_and_the_models_of_the_start(shop, database):
     post_migrate.connect(receive)
     try:
         with shop.active():
-            open_at(from_names(["shop.0002"]), database, Command)
+            apply_start(from_names(["shop.0002"]), database, Command)
     finally:
         post_migrate.disconnect(receive)
     assert set(seen) == {(database, False, True, False)}
@@ -370,8 +374,8 @@ def test_signals_see_the_plan_and_the_models_of_the_start(shop, database):
 
 def test_a_migration_that_fails_on_the_way(shop, database):
     shop.write("shop", "0002_size", migrations.RunSQL("SELECT no_such_thing"))
-    with shop.active(), pytest.raises(OpeningError) as caught:
-        open_at(from_names([]), database, Command)
+    with shop.active(), pytest.raises(StartFailedError) as caught:
+        apply_start(from_names([]), database, Command)
     assert caught.value.key == ("shop", "0002_size")
     assert "no_such_thing" in str(caught.value.error)
 
@@ -380,7 +384,7 @@ def test_a_migration_that_fails_on_the_way(shop, database):
 def test_leaves_that_are_not_merged_are_refused_as_by_django(shop, database):
     shop.write("shop", "0004_other", dependencies=[("shop", "0003_weight")])
     with shop.active(), pytest.raises(CommandError, match="Conflicting migrations"):
-        open_at(from_names([]), database, Command)
+        apply_start(from_names([]), database, Command)
 
 
 PLAIN = ("plan", "check_unapplied", "fake", "app_label", "pre_deploy", "run_syncdb")
@@ -396,7 +400,7 @@ def test_the_projects_own_command_is_run_plain(shop, database, capsys):
             super().handle(*args, **options)
 
     with shop.active():
-        open_at(from_names([]), database, Own, verbosity=1)
+        apply_start(from_names([]), database, Own, verbosity=1)
     plain = dict.fromkeys(PLAIN, False)
     assert seen == [{**plain, "app_label": None, "run_syncdb": True}]
     assert "Applying shop.0004_color... OK" in capsys.readouterr().out

@@ -10,8 +10,8 @@ import pytest
 from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
 
-from syzygy_like.rehearsal.starting_point import FromGit, Note, NoteKind, from_git
 from syzygy_like.rehearsal.starting_point.git import GitError, GitFault
+from syzygy_like.rehearsal.starting_point.start import FromGit, Note, NoteKind, from_git
 from tests.support.orders import ORDER, add
 
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="no git")

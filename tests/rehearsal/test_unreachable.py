@@ -16,7 +16,7 @@ from tests.rehearsal.test_scratch import _own_folder as _own_folder
 from tests.rehearsal.test_scratch import configured, made, users
 from tests.rehearsal.test_unread import second
 from tests.support.orders import add, execute, refused
-from tests.support.rehearsals import begun, rehearse, run
+from tests.support.rehearsals import rehearse, run
 
 SQL = "migrations.RunSQL({!r}, migrations.RunSQL.noop)"
 EXECUTING = """
@@ -58,11 +58,6 @@ def drop(apps, schema_editor):
 
 
 @pytest.fixture
-def shop(project, database):
-    return begun(project, database)
-
-
-@pytest.fixture
 def other(database):
     """A table with one row in a database beside that of the tests."""
     name = f"syzygy_other_{secrets.token_hex(4)}"
@@ -87,7 +82,7 @@ def outside(shop, database, word):
     connection_created.disconnect(receive)
     made_up = {user for user in logins if user.startswith("syzygy_rehearsal_")}
     assert made_up.isdisjoint(users(database))
-    assert "shop.0002 leads outside of the scratch database" in said
+    assert "shop.0002 leaves the scratch database" in said
     assert word in said, said
     assert "It was not run." in said
     assert made(database) == set()
@@ -143,7 +138,7 @@ def test_the_connection_of_the_driver(shop, database, other):
     second(shop, RAW.format(sql=f"DELETE FROM {other}.kept"))
     found = rehearse(shop, database)
     assert found.code == 1
-    assert ("failed", "shop.0002") in found.troubles
+    assert ("failed", "shop.0002") in found.deploy_problems
 
 
 @pytest.mark.databases("mysql")
@@ -160,7 +155,7 @@ def test_a_receiver_of_post_migrate(shop, database, other):
         said = refused(shop, "rehearse", database=[database])
     finally:
         post_migrate.disconnect(dispatch_uid="rehearsed")
-    assert f"leads outside of the scratch database: {other}.kept" in said
+    assert f"leaves the scratch database: {other}.kept" in said
 
 
 @pytest.mark.databases("mysql")
@@ -178,7 +173,7 @@ def test_on_the_way_to_the_start(shop, database, other):
     second(shop, "", SQL.format(f"DELETE FROM {other}.kept"))
     shop.write("shop", "0003", add("size"))
     said = refused(shop, "rehearse", database=[database], names=["shop.0002"])
-    assert "shop.0002 leads outside" in said
+    assert "shop.0002 leaves" in said
 
 
 @contextlib.contextmanager
@@ -207,12 +202,12 @@ def test_an_account_that_makes_no_users(shop, database, other):
     with weak(database, r"ALL ON `test\_%`.*", f"ALL ON {other}.*"):
         second(shop, "", SQL.format("UPDATE shop_order o SET o.price = 1"))
         found = rehearse(shop, database)
-        assert any("may not make a user" in each for each in found.report["notes"])
+        assert any("cannot create a user" in each for each in found.report["notes"])
         assert found.code == 0, found
         for sql in ("DELETE FROM {}.kept", "USE {}", "SELECT * FROM {}.kept"):
             second(shop, "", SQL.format(sql.format(other)))
             said = refused(shop, "rehearse", database=[database])
-            assert "leads outside of the scratch database: " in said
+            assert "leaves the scratch database: " in said
             assert sql.format(other) in said
 
 
@@ -268,7 +263,7 @@ def test_what_is_inside_on_postgresql(shop, database):
     second(shop, "", SQL.format(";".join(lines)))
     found = rehearse(shop, database)
     assert found.code == 0, found
-    assert found.troubles == []
+    assert found.deploy_problems == []
 
 
 @pytest.mark.databases("postgresql")
@@ -278,7 +273,7 @@ def test_an_extension_that_superusers_alone_install(shop, database):
     second(shop, "", f"migrations.RunSQL({sql})")
     found = rehearse(shop, database)
     assert found.code == 0, found
-    assert found.troubles == []
+    assert found.deploy_problems == []
 
 
 @pytest.mark.databases("postgresql")
@@ -290,7 +285,7 @@ def test_an_account_that_is_no_superuser(shop, database, rights):
         shop.write("shop", "0002", add("size"))
         with configured("weak", **{**connections.settings[database], "USER": role}):
             found = rehearse(shop, "weak", names=["shop.0001"])
-            notes = [n for n in found.report["notes"] if "may not make a user" in n]
+            notes = [n for n in found.report["notes"] if "cannot create a user" in n]
             assert bool(notes) == ("CREATEROLE" not in rights)
             assert found.is_clean, found
             sql = SQL.format("CREATE DATABASE more")
@@ -345,7 +340,7 @@ def test_a_connection_of_its_own_to_a_real_file(shop, database, form):
     real = connections.settings[database]["NAME"]
     second(shop, DRIVING.format(name=form.format(real)))
     said = refused(shop, "rehearse", database=[database])
-    assert f"The database {database!r} is needed" in said
+    assert f"The database {database!r} is not rehearsed" in said
     sqlite3.connect(real).close()
 
 

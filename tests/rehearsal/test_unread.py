@@ -6,7 +6,7 @@ import pytest
 from django.db import migrations, models
 
 from tests.support.orders import add, alter, refused
-from tests.support.rehearsals import begun, rehearse, run
+from tests.support.rehearsals import rehearse, run
 
 HEAD = """
 from django.db import migrations, models
@@ -31,11 +31,6 @@ NOOP = ", migrations.RunPython.noop"
 THERE_AND_BACK = RUN.format(back=NOOP)
 
 
-@pytest.fixture
-def shop(project, database):
-    return begun(project, database)
-
-
 def second(shop, code, operations=THERE_AND_BACK):
     """Write the second migration, from Python code."""
     text = HEAD.format(code=code, operations=operations)
@@ -51,8 +46,8 @@ def test_a_column_dropped_by_python(shop, database):
     assert failure["migration"] == "shop.0002"
     assert failure["reason"] is None
     out = run(shop, database=[database], rows=2)[1]
-    assert out.startswith("Failures that nothing had predicted:")
-    assert "please report it" in " ".join(out.split())
+    assert out.startswith("Failures that were not predicted:")
+    assert "Please report it" in " ".join(out.split())
 
 
 def test_sql_that_is_read_is_predicted(shop, database):
@@ -69,8 +64,8 @@ def test_python_that_raises(shop, database):
     second(shop, RAISING)
     found = rehearse(shop, database)
     assert found.code == 1
-    assert set(found.troubles) == {("failed", "shop.0002")}
-    assert "no such price" in found.report["troubles"][0]["text"]
+    assert set(found.deploy_problems) == {("failed", "shop.0002")}
+    assert "no such price" in found.report["deploy_problems"][0]["text"]
     assert "Traceback" not in str(found.report)
 
 
@@ -86,8 +81,8 @@ def test_a_way_back_that_fails(shop, database):
     second(shop, code, RUN.format(back=", back"))
     found = rehearse(shop, database)
     assert found.code == 1
-    assert found.troubles == [("not reverted", "shop.0002")]
-    assert "no such price" in found.report["troubles"][0]["text"]
+    assert found.deploy_problems == [("not reverted", "shop.0002")]
+    assert "no such price" in found.report["deploy_problems"][0]["text"]
 
 
 def test_a_way_back_that_leads_elsewhere(shop, database):
@@ -97,20 +92,20 @@ def test_a_way_back_that_leads_elsewhere(shop, database):
     shop.write("shop", "0002", migrations.RunSQL(sql, noop, state_operations=[state]))
     found = rehearse(shop, database)
     assert found.code != 0
-    assert ("not reverted", "") in found.troubles
-    assert "note" in found.report["troubles"][0]["text"]
+    assert ("not reverted", "") in found.deploy_problems
+    assert "note" in found.report["deploy_problems"][0]["text"]
 
 
 def test_rows_that_a_migration_fails_on(shop, database):
-    """Rows without a price, as the old code writes them, are in the way."""
+    """Rows without a price, as the old version writes them, are in the way."""
     shop.write("shop", "0002", alter("price", models.IntegerField()))
     shop.write("shop", "0003", add("size"), dependencies=[("shop", "0001_initial")])
     shop.write("shop", "0004", dependencies=[("shop", "0002"), ("shop", "0003")])
     found = rehearse(shop, database)
     assert found.code == 1, found
-    assert found.troubles == [("failed", "shop.0002")]
-    assert "price" in found.report["troubles"][0]["text"]
-    assert found.report["mishaps"] == []
+    assert found.deploy_problems == [("failed", "shop.0002")]
+    assert "price" in found.report["deploy_problems"][0]["text"]
+    assert found.report["failures"] == []
 
 
 @pytest.mark.databases("sqlite")
@@ -164,5 +159,5 @@ def drop(apps, schema_editor):
     shop.write("shop", "0004_merge", dependencies=end)
     found = rehearse(shop, database)
     assert found.code == 1, found
-    assert ("schema", "") in found.troubles
-    assert "extra" in found.report["troubles"][0]["text"]
+    assert ("schema", "") in found.deploy_problems
+    assert "extra" in found.report["deploy_problems"][0]["text"]

@@ -7,7 +7,6 @@ from django.db import connections, models
 from django.db.migrations.state import ModelState
 from django.db.models import signals
 
-from syzygy_like.rehearsal.workload.muting import PLACES, silence
 from syzygy_like.rehearsal.workload.reading import spread
 from syzygy_like.rehearsal.workload.runner import FailedAction
 from syzygy_like.rehearsal.workload.workload import MOST_ROWS, Workload, new_failures
@@ -64,21 +63,21 @@ def execute(alias, sql):
 
 
 def test_code_runs_on_its_own_database(apps, database):
-    code = Workload(apps, database)
-    assert code.alone(1) == []
-    number = code.write(1)
-    assert code.unwritten == []
+    workload = Workload(apps, database)
+    assert workload.own_rows(1) == []
+    number = workload.write(1)
+    assert workload.unwritten == []
     assert count(apps, "Owner", database) == 2
-    assert code.together(number) == []
+    assert workload.shared_rows(number) == []
 
 
 def test_all_is_undone_but_what_is_written(apps, database):
-    code = Workload(apps, database)
-    number = code.write(1)
-    before = [count(apps, each._meta.model_name, database) for each in code.models]
-    code.alone(number)
-    code.together(number)
-    after = [count(apps, each._meta.model_name, database) for each in code.models]
+    workload = Workload(apps, database)
+    number = workload.write(1)
+    before = [count(apps, each._meta.model_name, database) for each in workload.models]
+    workload.own_rows(number)
+    workload.shared_rows(number)
+    after = [count(apps, each._meta.model_name, database) for each in workload.models]
     assert before == after
 
 
@@ -110,17 +109,20 @@ def test_rows_are_written_as_far_as_rules_allow(database):
 def test_models_without_rows_are_named(database):
     apps = state(Item=({"country": FussyField(max_length=2)}, {}), Line=({}, {})).apps
     build(apps, database)
-    code = Workload(apps, database)
-    code.write(1)
-    assert code.unwritten == ["shop.Item"]
-    assert code.alone(1) == []
+    workload = Workload(apps, database)
+    workload.write(1)
+    assert workload.unwritten == ["shop.Item"]
+    assert workload.own_rows(1) == []
 
 
 def test_a_failure_has_the_statement(apps, database):
     number = Workload(apps, database).write(1)
     execute(database, "ALTER TABLE shop_owner RENAME COLUMN name TO title")
-    code = Workload(apps, database)
-    found = {each.action: each for each in code.alone(number) + code.together(number)}
+    workload = Workload(apps, database)
+    found = {
+        each.action: each
+        for each in workload.own_rows(number) + workload.shared_rows(number)
+    }
     assert found["SELECT"].model.startswith("shop.")
     assert found["INSERT typical"].sql.startswith("INSERT INTO")
     assert found["SELECT"].sql.startswith("SELECT")
@@ -133,8 +135,10 @@ def test_a_broken_deferred_constraint_has_the_last_statement_that_wrote(database
     loose = models.ForeignKey("shop.Owner", models.DO_NOTHING, db_constraint=False)
     firm = models.ForeignKey("shop.Owner", models.CASCADE)
     build(state(Owner=({}, {}), Card=({"owner": firm}, {})).apps, database)
-    code = Workload(state(Owner=({}, {}), Card=({"owner": loose}, {})).apps, database)
-    found = {each.action: each for each in code.alone(1)}
+    workload = Workload(
+        state(Owner=({}, {}), Card=({"owner": loose}, {})).apps, database
+    )
+    found = {each.action: each for each in workload.own_rows(1)}
     assert found["INSERT highest"].sql.startswith("INSERT INTO")
 
 
@@ -143,8 +147,10 @@ def test_rows_beside_others_have_each_value_of_yes_and_no(database, more):
     unique = state(Item=({"done": models.BooleanField(unique=True)}, {})).apps
     build(unique, database)
     number = Workload(unique, database).write(1, rows=1)
-    code = Workload(state(Item=({"done": models.BooleanField()}, {})).apps, database)
-    failing = {each.action for each in code.together(number + more)}
+    workload = Workload(
+        state(Item=({"done": models.BooleanField()}, {})).apps, database
+    )
+    failing = {each.action for each in workload.shared_rows(number + more)}
     assert "INSERT beside other rows" in failing
 
 
@@ -153,14 +159,14 @@ def test_one_field_is_changed_whatever_the_others_are_like(database):
     apps = state(Item=(fields, {})).apps
     build(apps, database)
     execute(database, "ALTER TABLE shop_item RENAME COLUMN size TO extent")
-    failing = {each.action for each in Workload(apps, database).alone(1)}
+    failing = {each.action for each in Workload(apps, database).own_rows(1)}
     assert {"update size lowest", "save size highest"} <= failing
 
 
 def test_only_what_is_wanted_is_tried(apps, database):
     execute(database, "ALTER TABLE shop_owner RENAME COLUMN name TO title")
-    code = Workload(apps, database)
-    found = code.alone(1, only={("shop.Owner", "INSERT sparse")})
+    workload = Workload(apps, database)
+    found = workload.own_rows(1, only={("shop.Owner", "INSERT sparse")})
     assert {(each.model, each.action) for each in found} == {
         ("shop.Owner", "INSERT sparse")
     }
@@ -168,27 +174,29 @@ def test_only_what_is_wanted_is_tried(apps, database):
 
 def test_progress_is_told(apps, database):
     told = []
-    Workload(apps, database, progress=told.append).alone(1, only={("shop.Item", "x")})
+    Workload(apps, database, progress=told.append).own_rows(
+        1, only={("shop.Item", "x")}
+    )
     assert told == ["shop.Item"]
 
 
 def test_the_focus_is_on_tables(apps, database):
-    code = Workload(apps, database, focus={"shop_card": None})
-    assert code.full == {model(apps, "Card")}
-    assert code.near == {model(apps, "Owner")}
+    workload = Workload(apps, database, focus={"shop_card": None})
+    assert workload.full == {model(apps, "Card")}
+    assert workload.near == {model(apps, "Owner")}
     through = Workload(apps, database, focus={"shop_item_owners": None})
     assert model(apps, "Item") in through.full
     parents = Workload(apps, database, focus={"shop_item": None})
     assert model(apps, "Gift") in parents.full
-    number = code.write(1)
-    assert code.alone(number) + code.together(number) == []
+    number = workload.write(1)
+    assert workload.own_rows(number) + workload.shared_rows(number) == []
 
 
 def test_other_models_are_tried_lightly(apps, database):
     number = Workload(apps, database).write(1)
     execute(database, "ALTER TABLE shop_node RENAME COLUMN parent_id TO other_id")
-    code = Workload(apps, database, focus={"shop_card": None})
-    found = code.alone(number) + code.together(number)
+    workload = Workload(apps, database, focus={"shop_card": None})
+    found = workload.own_rows(number) + workload.shared_rows(number)
     assert {each.model for each in found} == {"shop.Node"}
     actions = {"INSERT typical", "SELECT", "save", "DELETE"}
     assert {each.action for each in found} == actions
@@ -217,8 +225,8 @@ def test_receivers_do_not_run(apps, database):
     for each in (signals.pre_save, signals.post_delete, signals.post_init):
         each.connect(receive)
     try:
-        code = Workload(apps, database)
-        code.together(code.write(1))
+        workload = Workload(apps, database)
+        workload.shared_rows(workload.write(1))
         assert called == []
         model(apps, "Owner")()
         assert called == [signals.post_init]
@@ -227,32 +235,16 @@ def test_receivers_do_not_run(apps, database):
             each.disconnect(receive)
 
 
-def test_silence_is_for_as_long_as_anybody_asks_for_it():
-    """Django calls ``send`` of each signal, and ``update_dimension_fields``."""
-    before = [getattr(holder, name) for holder, name in PLACES]
-    own = [name in vars(holder) for holder, name in PLACES]
-    with silence():
-        with silence():
-            pass
-        during = [getattr(holder, name) for holder, name in PLACES]
-    assert not set(map(repr, before)) & set(map(repr, during))
-    assert [getattr(holder, name) for holder, name in PLACES] == before
-    assert [name in vars(holder) for holder, name in PLACES] == own
-    with pytest.raises(ZeroDivisionError), silence():
-        raise ZeroDivisionError
-    assert [getattr(holder, name) for holder, name in PLACES] == before
-
-
 def test_names_of_images_are_written_though_there_are_no_files(database):
     width = models.IntegerField(default=1)
     image = models.ImageField(width_field="width", upload_to="there")
     apps = state(Photo=({"image": image, "width": width}, {})).apps
     build(apps, database)
-    code = Workload(apps, database)
-    assert code.alone(1) + code.together(code.write(1)) == []
+    workload = Workload(apps, database)
+    assert workload.own_rows(1) + workload.shared_rows(workload.write(1)) == []
 
 
 def test_a_table_that_is_gone_does_not_stop_the_rest(apps, database):
     other = state(Owner=({}, {}), Extra=({"id": KEY.clone()}, {})).apps
-    code = Workload(other, database)
-    assert {each.model for each in code.alone(1)} >= {"shop.Extra"}
+    workload = Workload(other, database)
+    assert {each.model for each in workload.own_rows(1)} >= {"shop.Extra"}

@@ -17,19 +17,17 @@ from django.db import connections, transaction
 
 from syzygy_like.management.migrate import messages
 from syzygy_like.safeguards.connections import ask, own_connection
-from syzygy_like.safeguards.locking import (
-    Acquired,
+from syzygy_like.safeguards.locking import waiting
+from syzygy_like.safeguards.locking.lock import (
     Hold,
     Holder,
     LockFileError,
     LockWaitError,
     LostLockError,
-    Waiting,
-    one_at_a_time,
-    waiting,
 )
 from syzygy_like.safeguards.locking.mysql import lock_name
 from syzygy_like.safeguards.locking.vendors import lock_for
+from syzygy_like.safeguards.locking.waiting import Acquired, Waiting, one_at_a_time
 from tests.support.killing import PATIENCE, Child
 from tests.support.orders import execute
 from tests.support.pgbouncer import registered
@@ -70,10 +68,8 @@ def test_another_run_is_waited_for(database):
             hold.check()
     assert [type(each) for each in told] == [Waiting, Acquired]
     first, last = map(messages.told, told)
-    assert first.startswith(
-        f"Another run migrates the database {database!r}; waiting for it, for at most "
-        "1 min. It is "
-    )
+    assert first.startswith(f"Another run migrates the database {database!r}: ")
+    assert first.endswith(" Waiting for it for up to 1 min.")
     assert last.startswith("The other run has ended after ")
 
 
@@ -101,9 +97,7 @@ def test_it_is_not_waited_for_for_ever(database):
             pytest.fail("there are two runs")
     assert [type(each) for each in told] == [Waiting]
     text = messages.failed(caught.value)
-    assert (
-        f"migrates the database {database!r}, which did not end within 150 ms" in text
-    )
+    assert f"migrates the database {database!r} and did not end within 150 ms" in text
     assert "--migration-lock-wait" in text
 
 
@@ -195,7 +189,7 @@ def test_whoever_loses_it_notices(database):
         with rival(database):
             pass
     text = messages.failed(caught.value)
-    assert f"kept other runs from the database {database!r}" in text
+    assert f"lost its lock on the database {database!r}" in text
 
 
 def test_a_lost_lock_is_no_obstacle_to_the_next(database):

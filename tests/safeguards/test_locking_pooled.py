@@ -10,7 +10,7 @@ from django.db import connections, migrations, transaction
 from django.test import override_settings
 
 from syzygy_like.safeguards.connections import ask, own_connection
-from syzygy_like.safeguards.locking import PooledError
+from syzygy_like.safeguards.locking.lock import PooledError
 from syzygy_like.safeguards.locking.vendors import lock_for
 from syzygy_like.safeguards.poolers import is_pooled
 from tests.support.orders import PK, PRE, execute, refused
@@ -57,9 +57,10 @@ def test_who_has_no_session_is_told_what_to_do(shop, database, settings):
         open_sessions(alias)
         text = refused(shop, "migrate", PRE, database=alias)
     assert text == (
-        f"A pooler stands before the database {alias!r} and has no session for us that "
-        "could keep a lock: set MIGRATION_LOCK_DATABASE to an alias that goes to the "
-        "server directly, or give --no-migration-lock."
+        f"The database {alias!r} is behind a pooler that keeps no session, so no "
+        "session can hold a lock.\nFix: set MIGRATION_LOCK_DATABASE to an alias that "
+        "connects to the server directly, or give --no-migration-lock. "
+        "See docs/how-to/one-at-a-time.rst."
     )
     assert " ".join(text.replace(alias, "default").split()) in PAGE
     assert applied(database) == []
@@ -92,7 +93,7 @@ def test_each_alias_can_have_an_alias_of_its_own(shop, database):
 def test_an_alias_that_goes_through_the_pooler_too_is_no_way_out(shop, database):
     with pooled(database) as alias, kept_by(alias):
         text = refused(shop, "migrate", PRE, database=database)
-        assert f"A pooler stands before the database {alias!r}" in text
+        assert f"The database {alias!r} is behind a pooler" in text
     assert applied(database) == []
 
 

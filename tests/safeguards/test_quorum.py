@@ -11,9 +11,10 @@ from django.core.management.base import CommandError
 from django.db import connections, migrations, models
 
 from syzygy_like.safeguards.interrupts import TERMINATION
+from syzygy_like.safeguards.limits import Quorum
 from syzygy_like.safeguards.locking.vendors import database_name
-from syzygy_like.safeguards.quorum import Quorum, joined
 from syzygy_like.safeguards.quorum.database_store import SUFFIX, TABLE
+from syzygy_like.safeguards.quorum.joining import join_quorum
 from syzygy_like.safeguards.quorum.meeting import Meetings
 from tests.support.orders import add, ledger, refused, remove, started
 from tests.support.parties import (
@@ -70,7 +71,10 @@ def test_another_goes_on_if_the_leader_is_killed(parties, database):
     assert sorted(ends(*several)) == [-signal.SIGKILL, 0, 0]
     (killed,) = (each.name for each in several if each.ends() < 0)
     assert applied(database) == ["shop.0001_initial", "shop.0002_work"]
-    told = f"Party {killed}, which was applying the plan, was not heard of for 500 ms."
+    told = (
+        f"Party {killed}, which was applying the plan, has sent no heartbeat for "
+        "500 ms."
+    )
     assert any(told in each.said for each in several)
 
 
@@ -82,7 +86,7 @@ def test_a_leader_that_only_stalls_does_no_harm(parties, database):
     assert wait_until(lambda: parties.times)
     (leader,) = (each for each in several if "Applying" in each.said)
     leader.signal(signal.SIGSTOP)
-    told = f"Party {leader.name}, which was applying the plan, was not heard of"
+    told = f"Party {leader.name}, which was applying the plan, has sent no heartbeat"
     assert wait_until(lambda: any(told in each.said for each in several))
     parties.go_on()
     leader.signal(signal.SIGCONT)
@@ -99,14 +103,14 @@ def test_a_leader_gives_signs_of_life_while_it_applies(parties, database):
     leader = parties.start("a", quorum=1)
     assert wait_until(lambda: parties.times)
     seen = set()
-    assert wait_until(lambda: seen.update(beats(database)) or len(seen) > 2)
+    assert wait_until(lambda: seen.update(heartbeats(database)) or len(seen) > 2)
     parties.go_on()
     assert leader.ends() == 0
     assert meetings(database) == Meetings()
 
 
-def beats(database):
-    return meetings(database).beats.values()
+def heartbeats(database):
+    return meetings(database).heartbeats.values()
 
 
 @on_postgresql
@@ -151,7 +155,7 @@ def test_who_comes_later_waits_for_what_is_being_applied(parties, database):
 def test_a_vote_is_withdrawn_if_the_others_do_not_come(parties, database):
     alone = parties.start("a", quorum_timeout="100ms")
     assert alone.ends() == 1
-    assert "Only 1 of 3 parties have come in 100 ms: a. 2 are missing." in alone.said
+    assert "Only 1 of 3 parties has arrived in 100 ms: a. 2 are missing." in alone.said
     assert meetings(database) == Meetings()
     assert parties.times == 0
 
@@ -206,7 +210,7 @@ def test_a_party_that_is_dead_does_not_count(parties, database):
     killed.kill()
     others = [parties.start("b"), parties.start("c")]
     for each in others:
-        each.says("Party a was not heard of for 500 ms, and does not count")
+        each.says("Party a has sent no heartbeat for 500 ms and no longer counts")
     assert parties.times == 0
     assert ends(parties.start("a"), *others) == [0, 0, 0]
 
@@ -234,7 +238,9 @@ def test_a_party_that_comes_when_all_is_done_waits_for_nobody(parties, database)
 @on_postgresql
 def test_a_party_that_comes_just_when_all_have_left_waits_for_nobody(database):
     agendas = iter([["this"], None])
-    meeting = joined(Quorum(3, "a", 60), database, lambda: next(agendas), str, print)
+    meeting = join_quorum(
+        Quorum(3, "a", 60), database, lambda: next(agendas), str, print
+    )
     with meeting as is_done:
         assert is_done
     assert meetings(database) == Meetings()
@@ -282,7 +288,7 @@ def test_parties_with_other_code_do_not_count(parties, database, tmp_path):
     try:
         first.says(
             "1 of 2 are here; b meets about other migrations, another stage or another "
-            "target. They have to run the same command on the same code."
+            "target. All parties have to run the same command on the same code."
         )
         second.says("1 of 2 are here; a meets about other migrations")
         assert sorted(members(database)) == ["a", "b"]
@@ -304,7 +310,7 @@ def test_of_two_with_one_name_the_later_one_counts(parties, database):
     first.says("Party a is here: 1 of 3.")
     second = parties.start("a")
     assert first.ends() == 1
-    assert "Another process has come as party a" in first.said
+    assert "Another process has arrived as party a" in first.said
     assert members(database) == ["a"]
     assert ends(parties.start("b"), parties.start("c"), second) == [0, 0, 0]
 
@@ -334,7 +340,7 @@ def test_votes_that_are_deleted_are_missed(parties, database):
 @on_postgresql
 def test_a_connection_that_is_cut_is_opened_again(parties, database):
     first = parties.start("a", quorum=2)
-    assert wait_until(lambda: any(beats(database)))
+    assert wait_until(lambda: any(heartbeats(database)))
     with connections[database].cursor() as cursor:
         cursor.execute(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
@@ -406,7 +412,7 @@ def test_who_waits_has_no_connection_to_the_tables(parties, database):
     config = {**connections.settings[database], "AUTOCOMMIT": False}
     with registered("manual", config) as manual:
         first = parties.start("a", quorum=2, database=manual)
-        assert wait_until(lambda: any(beats(database)))
+        assert wait_until(lambda: any(heartbeats(database)))
         with connections[database].cursor() as cursor:
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity"

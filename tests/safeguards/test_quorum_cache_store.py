@@ -148,7 +148,7 @@ def test_a_cache_in_which_nobody_meets_is_refused(
     cache = {"BACKEND": backend, "LOCATION": str(tmp_path)}
     parties.project.settings = {"CACHES": {"x": cache}, SETTING: "x"}
     text = refused(parties.project, "migrate", quorum=1, database=database)
-    assert f"{SETTING} is 'x', a {name}, in which processes do not find" in text
+    assert f"{SETTING} is 'x', a {name}. Processes cannot find" in text
     assert applied(database) == []
 
 
@@ -156,7 +156,9 @@ def test_a_cache_in_which_nobody_meets_is_refused(
 def test_a_cache_that_is_not_configured_is_refused(parties, database):
     parties.project.settings = {SETTING: "x"}
     text = refused(parties.project, "migrate", quorum=1, database=database)
-    assert text.startswith(f"{SETTING} is 'x', which it cannot be. Use an alias that ")
+    assert text.startswith(
+        f"{SETTING} is 'x', which is not a valid value. Use an alias that "
+    )
 
 
 class Clientless(BaseCache):
@@ -220,7 +222,7 @@ def test_a_cache_that_forgets_is_refused(parties, database, impatient):
     cache = {"BACKEND": "tests.safeguards.test_quorum_cache_store.Forgetful"}
     parties.project.settings = {"CACHES": {"x": cache}, SETTING: "x"}
     text = refused(parties.project, "migrate", quorum=1, database=database)
-    assert "cannot meet in the cache 'x': it does not keep what it is given" in text
+    assert "cannot meet in the cache 'x': it does not keep the values that" in text
 
 
 @on_postgresql
@@ -234,7 +236,7 @@ def test_a_lock_that_is_not_given_back_is_told(parties, database, impatient):
         text = refused(parties.project, "migrate", quorum=1, database=database)
     finally:
         Forgetful.locks.clear()
-    assert "another process has its lock and does not give it back" in text
+    assert "another process has its lock and does not release it" in text
 
 
 @on_postgresql

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syzygy_like.management.migrate import messages
-from syzygy_like.safeguards.quorum import (
+from syzygy_like.safeguards.quorum.errors import (
     CacheFault,
     CacheFaultError,
     EvictedError,
@@ -52,7 +52,9 @@ class Step:
 
 
 steps = st.one_of(
-    st.builds(Step, st.sampled_from(["arrive", "beat", "withdraw", "leave"]), tokens),
+    st.builds(
+        Step, st.sampled_from(["arrive", "add_heartbeat", "withdraw", "leave"]), tokens
+    ),
     st.builds(Step, st.just("lead"), tokens, st.sampled_from(["", "1", "2", "3"])),
     st.builds(Step, st.just("close"), tokens, ends, st.text(max_size=3)),
 )
@@ -75,7 +77,9 @@ def test_a_party_has_one_vote_and_a_leader_is_replaced_by_whoever_names_it(sever
             assert dataclasses.replace(after, members=()) == dataclasses.replace(
                 meeting, members=()
             )
-            assert {*after.members} <= {*meeting.members} or step.name == "beat"
+            assert {*after.members} <= {
+                *meeting.members
+            } or step.name == "add_heartbeat"
         if after.phase is not meeting.phase and not after.is_open:
             assert step.token == meeting.leader
         meeting = after
@@ -86,7 +90,7 @@ def test_a_step_that_is_made_twice_is_made_once(several, last):
     meeting = Meeting("name", "this")
     for step in several:
         meeting = step(meeting)
-    if last.name != "beat":
+    if last.name != "add_heartbeat":
         assert last(last(meeting)) == last(meeting)
 
 
@@ -97,15 +101,15 @@ def test_all_that_is_said_is_kept_as_a_text(several):
         member = MEMBERS[int(step.token) - 1]
         if step.name == "arrive":
             meetings = meetings.arrive(subject, member, str(number))
-            assert meetings.about(subject).member(member.token)
+            assert meetings.open_about(subject).member(member.token)
         else:
-            found = meetings.about(subject)
+            found = meetings.open_about(subject)
             meetings = meetings.change(found.name if found else "", step)
         assert loads(dumps(meetings)) == meetings
         assert all(each.members for each in meetings.meetings)
         open_ones = [each.subject for each in meetings.meetings if each.is_open]
         assert len(open_ones) == len({*open_ones})
-        assert meetings.forget(meetings.beats) == Meetings()
+        assert meetings.forget(meetings.heartbeats) == Meetings()
         assert meetings.forget(()) == meetings
 
 
@@ -127,35 +131,35 @@ def test_what_dead_parties_leave_does_not_grow_for_ever():
 
 
 def test_a_party_is_lost_if_it_is_silent_and_found_if_it_is_not():
-    watch = Liveness(limit=3)
-    watch.look({"dead": 5, "alive": 5}, 1)
-    assert not watch.is_heard("dead")
-    assert not watch.is_heard("alive")
-    for beat in (6, 7, 8):
-        watch.look({"dead": 5, "alive": beat}, 1)
-    assert watch.lost == {"dead"}
-    assert watch.is_heard("alive")
-    watch.look({"dead": 6, "alive": 8, "new": 0}, 1)
-    assert watch.lost == set()
-    assert watch.is_heard("dead")
-    assert watch.is_heard("new")
-    watch.look({"alive": 8}, 1)
-    assert not watch.is_heard("new")
+    liveness = Liveness(limit=3)
+    liveness.observe({"dead": 5, "alive": 5}, 1)
+    assert not liveness.is_heard("dead")
+    assert not liveness.is_heard("alive")
+    for number in (6, 7, 8):
+        liveness.observe({"dead": 5, "alive": number}, 1)
+    assert liveness.lost == {"dead"}
+    assert liveness.is_heard("alive")
+    liveness.observe({"dead": 6, "alive": 8, "new": 0}, 1)
+    assert liveness.lost == set()
+    assert liveness.is_heard("dead")
+    assert liveness.is_heard("new")
+    liveness.observe({"alive": 8}, 1)
+    assert not liveness.is_heard("new")
 
 
 looks = st.lists(st.tuples(st.booleans(), st.floats(0, 2)), max_size=30)
 
 
 @given(looks)
-def test_who_beats_in_time_is_never_lost(several):
-    watch, beats, silence = Liveness(limit=3), 0, 0.0
-    watch.look({"a": 0}, 0)
-    for has_beaten, elapsed in several:
-        beats += has_beaten
-        silence = 0.0 if has_beaten else silence + elapsed
-        watch.look({"a": beats}, elapsed)
-        assert watch.is_lost("a") == (silence >= 3)
-        assert watch.is_heard("a") == (beats > 0 and silence < 3)
+def test_who_sends_heartbeats_in_time_is_never_lost(several):
+    liveness, heartbeats, silence = Liveness(limit=3), 0, 0.0
+    liveness.observe({"a": 0}, 0)
+    for is_sent, elapsed in several:
+        heartbeats += is_sent
+        silence = 0.0 if is_sent else silence + elapsed
+        liveness.observe({"a": heartbeats}, elapsed)
+        assert liveness.is_lost("a") == (silence >= 3)
+        assert liveness.is_heard("a") == (heartbeats > 0 and silence < 3)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +167,7 @@ def test_who_beats_in_time_is_never_lost(several):
     [
         (
             QuorumTimeoutError(3, 60, ["a"], ["b", "c"]),
-            "Only 1 of 3 parties have come in 1 min: a. 2 are missing.\nBut b, c meet "
+            "Only 1 of 3 parties has arrived in 1 min: a. 2 are missing.\nb, c meet "
             "about other migrations, another stage or another target.\nNothing was",
         ),
         (EvictedError(Place("x", is_cache=True)), "were evicted from the cache 'x'"),

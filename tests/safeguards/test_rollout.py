@@ -13,15 +13,10 @@ from django.core.management.base import CommandError
 from django.db import connections
 
 from syzygy_like.management.migrate.messages import failed
-from syzygy_like.safeguards.rollout import (
-    BehindPoolerError,
-    OthersSeen,
-    RolledOut,
-    Watching,
-    detection,
-    wait_for_rollout,
-    waiting,
-)
+from syzygy_like.safeguards.rollout import detection, waiting
+from syzygy_like.safeguards.rollout.backends import BehindPoolerError
+from syzygy_like.safeguards.rollout.detection import OthersSeen, RolledOut, Watching
+from syzygy_like.safeguards.rollout.waiting import wait_for_rollout
 from tests.support.databases import forget, scratch_name
 from tests.support.orders import INITIAL, POST, TABLE, execute, remove, started, write
 from tests.support.pgbouncer import pooled, registered
@@ -94,7 +89,7 @@ def test_old_code_is_listed_and_nothing_applied(shop, database):
         )
         code = new_code(shop, database)
         text = refusal(shop, database)
-    assert f"may be of other code than this, which is {code}:" in text
+    assert f"Another version than this one, {code}, may be connected to" in text
     assert code not in name
     assert f'pid {pid}, "{name}", role ' in text
     assert ", local, idle for " in text
@@ -106,11 +101,11 @@ def test_old_code_is_listed_and_nothing_applied(shop, database):
 def test_it_goes_on_as_soon_as_old_code_has_gone(shop, database):
     with serving(shop, database) as old:
         new_code(shop, database)
-        out = Terminal("Waiting until other code is gone", old.stop)
+        out = Terminal("Waiting until no other version is connected", old.stop)
         with shop.active():
             options = {"database": database, "stdout": out}
             call_command("migrate", POST, WAIT, f"{SECONDS}s", **options)
-    assert "No connection of other code is left" in out.getvalue()
+    assert "No other version is connected" in out.getvalue()
     assert out.getvalue().count("Waiting until") == 1
     assert {*columns(database, "shop_order")} == INITIAL - {"note"}
 
@@ -120,7 +115,9 @@ def test_new_code_is_counted_and_not_waited_for(shop, database):
     new_code(shop, database)
     with serving(shop, database), serving(shop, database):
         out = shop.migrate(POST, WAIT, "0", database=database)
-    (count,) = re.findall(r"No connection of other code is left \((\d+) of", out)
+    (count,) = re.findall(
+        r"No other version is connected \(connections of this one: (\d+)\)", out
+    )
     assert int(count) >= 2
     assert "has been seen for" not in out
 
@@ -157,7 +154,7 @@ def test_roles_that_are_none_of_the_projects_do_not_matter(shop, database):
     with role(database) as poor, serving(shop, poor, marks=False):
         new_code(shop, database)
         out = shop.migrate(POST, WAIT, "0", database=database)
-    assert "No connection of other code is left" in out
+    assert "No other version is connected" in out
 
 
 @postgresql
@@ -177,7 +174,7 @@ def test_it_says_what_a_role_cannot_see(shop, database):
     assert (old.mark is None) != (other.mark is None)
     assert not old.is_visible
     text = failed(caught.value)
-    assert "the rest cannot be seen" in text
+    assert "the rest is hidden" in text
     assert "pg_read_all_stats" in text
 
 
@@ -238,7 +235,7 @@ def test_it_looks_around_the_pooler(shop, database):
         shop.settings["MIGRATION_LOCK_DATABASE"] = database
         out = shop.migrate(POST, WAIT, f"{SECONDS}s", database=alias)
     assert "connections go through a pooler" in out
-    assert "What is idle behind a pooler cannot be seen." in out
+    assert "Idle clients of a pooler cannot be seen." in out
 
 
 @postgresql
@@ -257,7 +254,7 @@ def test_without_a_way_around_the_pooler_it_is_refused(shop, database, name):
             wait_for_rollout(alias, 0, [].append)
     text = failed(caught.value)
     assert "is behind a pooler" in text
-    assert ("does not lead around it" in text) is (name is not None)
+    assert ("does not connect to the" in text) is (name is not None)
 
 
 @postgresql
@@ -288,7 +285,7 @@ def test_sessions_that_a_pooler_keeps_do_not_matter(shop, database):
         eventually(lambda: len(execute(database, kept)) >= 2)
         forget(database)
         out = shop.migrate(POST, WAIT, "0", database=alias)
-    assert "No connection of other code is left" in out
+    assert "No other version is connected" in out
 
 
 @pytest.mark.databases("sqlite", "mysql")

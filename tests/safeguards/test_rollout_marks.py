@@ -16,18 +16,19 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from syzygy_like.management.migrate.messages import failed
-from syzygy_like.safeguards.rollout import (
+from syzygy_like.safeguards.rollout import marks
+from syzygy_like.safeguards.rollout.backends import Backend
+from syzygy_like.safeguards.rollout.code_id import migration_names, this_code
+from syzygy_like.safeguards.rollout.detection import (
+    GRACE,
+    QUIET,
+    Detection,
     OthersSeen,
     RolledOut,
     RolloutUnfinishedError,
-    marks,
 )
-from syzygy_like.safeguards.rollout.backends import Backend
-from syzygy_like.safeguards.rollout.code_id import migration_names, this_code
-from syzygy_like.safeguards.rollout.detection import GRACE, QUIET, Watch
-from syzygy_like.safeguards.rollout.marking import UID
-from syzygy_like.safeguards.rollout.marks import Mark, Way
-from syzygy_like.safeguards.rollout.waiting import REMIND, Teller
+from syzygy_like.safeguards.rollout.marks import UID, Mark, Way
+from syzygy_like.safeguards.rollout.waiting import REMIND, RolloutAnnouncer
 from tests.support.databases import forget
 from tests.support.orders import ORDER
 from tests.support.pgbouncer import registered
@@ -197,9 +198,9 @@ THROUGH = dataclasses.replace(
 
 def is_other(pooler=True, ignored=(), **values):
     """Tell whether a session keeps a roll-out from being complete."""
-    found = Watch(NEW, list(ignored), keeps=True, wait=600, now=0)
+    found = Detection(NEW, list(ignored), keeps=True, wait=600, now=0)
     backend = dataclasses.replace(BACKEND, **values)
-    found.look([backend, OWN, *[THROUGH] * pooler], now=1)
+    found.observe([backend, OWN, *[THROUGH] * pooler], now=1)
     return found.others == (backend,)
 
 
@@ -243,10 +244,10 @@ def test_who_may_be_old_code(expected, values):
 
 def watched(keeps, wait, *looks):
     """Return a watch after some looks, at which old code was there or not."""
-    found = Watch(NEW, [], keeps, wait, now=0)
+    found = Detection(NEW, [], keeps, wait, now=0)
     old = dataclasses.replace(BACKEND, application=DIRECT)
     for now, is_there in looks:
-        found.look([OWN, *[old] * is_there], now)
+        found.observe([OWN, *[old] * is_there], now)
     return found
 
 
@@ -257,7 +258,7 @@ def test_the_watch_begins_anew_whenever_old_code_is_seen():
     assert not seen.is_over
     assert seen.ago == 1
     assert seen.last
-    seen.look([OWN], 2 * QUIET - 1)
+    seen.observe([OWN], 2 * QUIET - 1)
     assert seen.is_over
 
 
@@ -276,9 +277,15 @@ def test_old_code_that_goes_at_once_can_be_waited_for_briefly():
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
-        ([""], " project's. What has no name needs an application_name to be ignored."),
-        (["psql"], " project's. In that case: MIGRATION_ROLLOUT_IGNORE = ['psql']"),
-        (["", "psql"], " = ['psql']. What has no name needs an application_name"),
+        (
+            [""],
+            " project's. To ignore one without a name, give it an application_name.",
+        ),
+        (
+            ["psql"],
+            " project's. In the second case: MIGRATION_ROLLOUT_IGNORE = ['psql']",
+        ),
+        (["", "psql"], " = ['psql']. To ignore one without a name,"),
         (["[x] *"], " = ['[[]x] [*]']"),
     ],
 )
@@ -292,16 +299,16 @@ def test_whom_to_ignore_is_proposed_by_name_only(names, expected):
 def test_connections_that_are_kept_open_need_no_watch():
     assert watched(True, 600, (0, True), (1, False)).is_over
     found = watched(True, 600, (0, False))
-    found.look([OWN, THROUGH], now=1)
+    found.observe([OWN, THROUGH], now=1)
     assert not found.is_over
     assert found.count == 1
 
 
 def test_what_was_at_work_behind_a_pooler_counts_from_then():
-    found = Watch(NEW, [], True, 600, now=0)
+    found = Detection(NEW, [], True, 600, now=0)
     old = dataclasses.replace(BACKEND, application=POOLED, since=10.0)
-    found.look([OWN, old], now=100)
-    found.look([OWN, THROUGH], now=101)
+    found.observe([OWN, old], now=100)
+    found.observe([OWN, THROUGH], now=101)
     assert found.ago == 11
     assert not found.is_over
     assert found.ago < QUIET
@@ -309,8 +316,8 @@ def test_what_was_at_work_behind_a_pooler_counts_from_then():
 
 def test_what_was_told_is_not_told_again_and_again():
     told = []
-    teller = Teller("default", told.append)
-    found = Watch(NEW, [], True, 600, now=0)
+    announcer = RolloutAnnouncer("default", told.append)
+    found = Detection(NEW, [], True, 600, now=0)
     first, other = DIRECT, Mark(OLD, Way.DIRECT).on("worker")
     looks = [
         (100, {4: first, 5: first}, True),
@@ -326,11 +333,11 @@ def test_what_was_told_is_not_told_again_and_again():
             dataclasses.replace(BACKEND, pid=pid, application=name)
             for pid, name in names.items()
         ]
-        found.look([OWN, *backends], now)
+        found.observe([OWN, *backends], now)
         before = len(told)
-        teller.tell(found)
+        announcer.tell(found)
         assert len(told) - before == is_told, now
         assert not is_told or told[-1] == OthersSeen("default", tuple(backends))
-    found.look([OWN], now=200)
-    teller.tell(found)
+    found.observe([OWN], now=200)
+    announcer.tell(found)
     assert isinstance(told[-1], RolledOut)

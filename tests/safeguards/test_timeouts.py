@@ -8,17 +8,16 @@ import pytest
 from django.db import DatabaseError, OperationalError, connections, models, transaction
 from django.db.migrations.state import ModelState, ProjectState
 
-from syzygy_like.safeguards.timeouts import (
+from syzygy_like.safeguards.timeouts import retry
+from syzygy_like.safeguards.timeouts.blockers import blockers
+from syzygy_like.safeguards.timeouts.errors import (
     LockTimeoutError,
     NoLimitsError,
     StatementTimeoutError,
-    exempt,
-    trials,
 )
-from syzygy_like.safeguards.timeouts.blockers import blockers
-from syzygy_like.safeguards.timeouts.exemptions import Exemption, exemption
+from syzygy_like.safeguards.timeouts.exemptions import Exemption, exempt, exemption
 from syzygy_like.signals import migration_retried
-from tests.support.locks import patient, session
+from tests.support.locks import lock_retries, session
 from tests.support.orders import execute
 from tests.support.parties import wait_until
 from tests.support.pgbouncer import pooled
@@ -35,7 +34,7 @@ SERVERS = pytest.mark.databases("postgresql", "mysql")
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch):
-    monkeypatch.setattr(trials, "FIRST_DELAY", 0.001)
+    monkeypatch.setattr(retry, "FIRST_DELAY", 0.001)
 
 
 @pytest.fixture
@@ -61,7 +60,7 @@ def limits_of(connection):
     return found
 
 
-def attempt(patience, connection, *statements, is_safe=True):
+def attempt(policy, connection, *statements, is_safe=True):
     """Have statements executed in a transaction, and again."""
 
     def action():
@@ -70,15 +69,15 @@ def attempt(patience, connection, *statements, is_safe=True):
                 execute(connection.alias, sql)
         return "done"
 
-    with patience.in_force(connection):
-        return patience.attempt(connection, "shop.0002", action, lambda: is_safe)
+    with policy.in_force(connection):
+        return policy.attempt(connection, "shop.0002", action, lambda: is_safe)
 
 
 @SERVERS
 def test_limits_hold_for_a_session_and_not_longer(order):
     before = limits_of(order)
-    patience = patient(lock_timeout=1.2, statement_timeout=7)
-    with patience.in_force(order):
+    policy = lock_retries(lock_timeout=1.2, statement_timeout=7)
+    with policy.in_force(order):
         assert limits_of(order) != before
         if order.vendor == "postgresql":
             assert limits_of(order) == ("1200ms", "7s")
@@ -90,7 +89,7 @@ def test_limits_hold_for_a_session_and_not_longer(order):
 @SERVERS
 def test_limits_hold_for_a_session_that_is_opened_meanwhile(order):
     before = limits_of(order)
-    with patient(lock_timeout=2).in_force(order):
+    with lock_retries(lock_timeout=2).in_force(order):
         limited = limits_of(order)
         order.close()
         assert limits_of(order) == limited != before
@@ -99,7 +98,7 @@ def test_limits_hold_for_a_session_that_is_opened_meanwhile(order):
 
 @SERVERS
 def test_a_connection_that_is_closed_at_the_end_stays_closed(order):
-    with patient().in_force(order):
+    with lock_retries().in_force(order):
         order.close()
     assert order.connection is None
 
@@ -110,7 +109,7 @@ def test_the_limits_of_the_settings_are_back_afterwards(order):
     options = order.settings_dict.setdefault("OPTIONS", {})
     options["options"] = "-c lock_timeout=4321"
     try:
-        with patient().in_force(order):
+        with lock_retries().in_force(order):
             assert setting(order) == "100ms"
         assert setting(order) == "4321ms"
     finally:
@@ -120,7 +119,7 @@ def test_the_limits_of_the_settings_are_back_afterwards(order):
 
 @POSTGRESQL
 def test_a_savepoint_that_is_rolled_back_leaves_the_limit(order):
-    with patient().in_force(order), transaction.atomic(order.alias):
+    with lock_retries().in_force(order), transaction.atomic(order.alias):
         with pytest.raises(DatabaseError), transaction.atomic(order.alias):
             execute(order.alias, "SELECT nothing")
         assert setting(order) == "100ms"
@@ -129,7 +128,7 @@ def test_a_savepoint_that_is_rolled_back_leaves_the_limit(order):
 @POSTGRESQL
 def test_the_cursor_of_the_driver_is_limited_too(order):
     refused = order.Database.errors.LockNotAvailable
-    with session(order.alias, LOCKED), patient().in_force(order):
+    with session(order.alias, LOCKED), lock_retries().in_force(order):
         cursor = order.connection.cursor()
         with cursor, pytest.raises(refused):
             cursor.execute(ADD)
@@ -138,9 +137,9 @@ def test_the_cursor_of_the_driver_is_limited_too(order):
 @SERVERS
 def test_what_could_not_have_a_lock_is_tried_again(order):
     with session(order.alias, LOCKED) as other:
-        patience = patient(other.release)
-        assert attempt(patience, order, ADD) == "done"
-    (retry,) = patience.tell.retries
+        policy = lock_retries(other.release)
+        assert attempt(policy, order, ADD) == "done"
+    (retry,) = policy.tell.retries
     assert (retry.name, retry.number, retry.retries) == ("shop.0002", 1, 3)
     assert retry.statement == ADD
     assert execute(order.alias, "SELECT note FROM shop_order") == [(None,)]
@@ -152,7 +151,7 @@ def test_who_blocks_is_told(order):
         pid = other.pid
         for _ in range(TRIES):
             with pytest.raises(LockTimeoutError) as caught:
-                attempt(patient(lock_timeout=0.4, retries=1), order, ADD)
+                attempt(lock_retries(lock_timeout=0.4, retries=1), order, ADD)
             if caught.value.blockers:
                 break
     error = caught.value
@@ -172,41 +171,41 @@ def test_who_blocks_is_told(order):
 def test_a_row_that_is_locked_is_a_lock_too(order):
     update = "UPDATE shop_order SET total = 1"
     with session(order.alias, update) as other:
-        patience = patient(other.release)
-        assert attempt(patience, order, update) == "done"
-    assert len(patience.tell.retries) == 1
+        policy = lock_retries(other.release)
+        assert attempt(policy, order, update) == "done"
+    assert len(policy.tell.retries) == 1
 
 
 @SERVERS
 def test_what_is_not_safe_is_not_tried_again(order):
     with session(order.alias, LOCKED):
-        patience = patient()
+        policy = lock_retries()
         with pytest.raises(LockTimeoutError) as caught:
-            attempt(patience, order, ADD, is_safe=False)
+            attempt(policy, order, ADD, is_safe=False)
     assert not caught.value.is_safe
     assert caught.value.tries == 1
-    assert patience.tell.events == []
+    assert policy.tell.events == []
 
 
 @POSTGRESQL
 def test_inside_of_a_transaction_nothing_is_tried_again(order):
     with session(order.alias, LOCKED):
-        patience = patient()
+        policy = lock_retries()
         with pytest.raises(OperationalError), transaction.atomic(order.alias):
-            attempt(patience, order, ADD)
-    assert patience.tell.events == []
+            attempt(policy, order, ADD)
+    assert policy.tell.events == []
 
 
 @SERVERS
 def test_an_error_of_another_kind_is_left_alone(order):
     with pytest.raises(DatabaseError, match="nothing"):
-        attempt(patient(), order, "SELECT nothing FROM shop_order")
+        attempt(lock_retries(), order, "SELECT nothing FROM shop_order")
 
 
 @POSTGRESQL
 def test_an_error_that_was_raised_from_that_of_the_database(order):
     with session(order.alias, LOCKED) as other:
-        patience = patient(other.release)
+        policy = lock_retries(other.release)
 
         def action():
             try:
@@ -214,16 +213,16 @@ def test_an_error_that_was_raised_from_that_of_the_database(order):
             except OperationalError as error:
                 raise RuntimeError from error
 
-        with patience.in_force(order):
-            patience.attempt(order, "shop.0002", action, lambda: True)
-    assert len(patience.tell.retries) == 1
+        with policy.in_force(order):
+            policy.attempt(order, "shop.0002", action, lambda: True)
+    assert len(policy.tell.retries) == 1
 
 
 @POSTGRESQL
 def test_an_error_that_is_swallowed_in_a_transaction(order):
     """What fails then is the next statement; so does it where a save() failed."""
     with session(order.alias, LOCKED) as other:
-        patience = patient(other.release)
+        policy = lock_retries(other.release)
 
         def action():
             with transaction.atomic(order.alias):
@@ -234,20 +233,20 @@ def test_an_error_that_is_swallowed_in_a_transaction(order):
                     pass
                 execute(order.alias, LOCKED)
 
-        with patience.in_force(order):
-            patience.attempt(order, "shop.0002", action, lambda: True)
-    assert len(patience.tell.retries) == 1
+        with policy.in_force(order):
+            policy.attempt(order, "shop.0002", action, lambda: True)
+    assert len(policy.tell.retries) == 1
 
 
 @POSTGRESQL
 def test_a_pooler_of_sessions_keeps_them(order):
     with pooled(order.alias, mode="session") as alias:
         connection = connections[alias]
-        patience = patient()
-        with patience.in_force(connection):
+        policy = lock_retries()
+        with policy.in_force(connection):
             assert setting(connection) == "100ms"
             pid = execute(alias, "SELECT pg_backend_pid()")[0][0]
-            assert patience.force.session == pid
+            assert policy.timeouts.session == pid
 
 
 @SERVERS
@@ -278,12 +277,12 @@ def test_a_deadlock_is_a_lock_that_could_not_be_had(order):
                 tries.append(1)
                 execute(order.alias, update % 2)
 
-        patience = patient(lock_timeout=20)
-        with patience.in_force(order):
-            patience.attempt(order, "shop.0002", action, lambda: True)
+        policy = lock_retries(lock_timeout=20)
+        with policy.in_force(order):
+            policy.attempt(order, "shop.0002", action, lambda: True)
         thread.join()
-    assert len(patience.tell.retries) + len(done) == 1
-    assert all(each.is_deadlock for each in patience.tell.retries)
+    assert len(policy.tell.retries) + len(done) == 1
+    assert all(each.is_deadlock for each in policy.tell.retries)
 
 
 @POSTGRESQL
@@ -340,11 +339,11 @@ def test_deferred_sql_that_waited_too_long_is_tried_again_from_the_start(order):
             editor.create_model(model)
 
     with session(order.alias, "LOCK TABLE shop_order IN ROW EXCLUSIVE MODE") as other:
-        patience = patient(other.release)
-        with patience.in_force(order):
-            patience.attempt(order, "shop.0002", action, lambda: True)
+        policy = lock_retries(other.release)
+        with policy.in_force(order):
+            policy.attempt(order, "shop.0002", action, lambda: True)
             assert setting(order) == "100ms"
-    (retry,) = patience.tell.retries
+    (retry,) = policy.tell.retries
     assert "FOREIGN KEY" in retry.statement
     assert tables(order.alias) == {"shop_order", "shop_item"}
     assert not order.in_atomic_block
@@ -359,9 +358,9 @@ def test_the_connection_is_of_use_after_deferred_sql_failed(order):
             editor.deferred_sql.append(ADD)
 
     with session(order.alias, LOCKED):
-        patience = patient(retries=1)
-        with patience.in_force(order), pytest.raises(LockTimeoutError):
-            patience.attempt(order, "shop.0002", action, lambda: True)
+        policy = lock_retries(retries=1)
+        with policy.in_force(order), pytest.raises(LockTimeoutError):
+            policy.attempt(order, "shop.0002", action, lambda: True)
     assert tables(order.alias) == {"shop_order"}
 
 
@@ -369,11 +368,11 @@ def test_the_connection_is_of_use_after_deferred_sql_failed(order):
 def test_a_statement_that_takes_too_long(order):
     if order.vendor == "mysql" and not order.mysql_is_mariadb:
         pytest.skip("it limits SELECT only, and SLEEP() returns 1 rather than fail")
-    patience = patient(statement_timeout=0.1)
+    policy = lock_retries(statement_timeout=0.1)
     with pytest.raises(StatementTimeoutError) as caught:
-        attempt(patience, order, SLOW[order.vendor])
+        attempt(policy, order, SLOW[order.vendor])
     assert (caught.value.limit, caught.value.statement) == (0.1, SLOW[order.vendor])
-    assert patience.tell.events == []
+    assert policy.tell.events == []
 
 
 @POSTGRESQL
@@ -381,7 +380,7 @@ def test_a_statement_that_somebody_has_cancelled(order):
     """It has the code of one that took too long."""
     with pytest.raises(OperationalError):
         attempt(
-            patient(statement_timeout=60),
+            lock_retries(statement_timeout=60),
             order,
             "SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(9)",
         )
@@ -392,7 +391,7 @@ def test_what_is_exempt_takes_as_long_as_it_needs(order):
     if order.vendor == "mysql" and not order.mysql_is_mariadb:
         pytest.skip("it limits SELECT only")
     sleep = SLOW[order.vendor].replace("9", "0.2")
-    with patient(statement_timeout=0.1).in_force(order):
+    with lock_retries(statement_timeout=0.1).in_force(order):
         limited = limits_of(order)
         with exempt():
             execute(order.alias, sleep)
@@ -430,7 +429,9 @@ def test_a_concurrent_index_waits_for_old_transactions(order):
         thread = threading.Thread(target=release)
         thread.start()
         try:
-            with patient(lock_timeout=0.05, statement_timeout=0.05).in_force(order):
+            with lock_retries(lock_timeout=0.05, statement_timeout=0.05).in_force(
+                order
+            ):
                 execute(order.alias, index)
                 assert limits_of(order) == ("50ms", "50ms")
         finally:
@@ -447,11 +448,11 @@ def test_a_validation_may_take_long_and_not_wait(order):
     execute(order.alias, f"{slow} AS 'BEGIN PERFORM pg_sleep(0.2); RETURN true; END'")
     check = "ALTER TABLE shop_order ADD CONSTRAINT slowly CHECK (slow(id)) NOT VALID"
     validate = "ALTER TABLE shop_order VALIDATE CONSTRAINT slowly"
-    patience = patient(retries=0, statement_timeout=0.1)
-    attempt(patience, order, check, validate)
+    policy = lock_retries(retries=0, statement_timeout=0.1)
+    attempt(policy, order, check, validate)
     locked = session(order.alias, "LOCK TABLE shop_order")
     with locked, pytest.raises(LockTimeoutError):
-        attempt(patience, order, validate)
+        attempt(policy, order, validate)
 
 
 @pytest.mark.parametrize(
@@ -493,7 +494,7 @@ def test_a_retry_sends_a_signal_and_receivers_that_fail_do_no_harm(order, caplog
     migration_retried.connect(receiver)
     try:
         with session(order.alias, LOCKED) as other:
-            attempt(patient(other.release), order, ADD)
+            attempt(lock_retries(other.release), order, ADD)
     finally:
         migration_retried.disconnect(receiver)
     ((sender, kwargs),) = received
@@ -511,20 +512,20 @@ def test_a_retry_sends_a_signal_and_receivers_that_fail_do_no_harm(order, caplog
 def test_without_limits_all_is_as_with_django(order, limits):
     before = limits_of(order)
     threads = threading.active_count()
-    patience = patient(**limits)
-    with patience.in_force(order):
+    policy = lock_retries(**limits)
+    with policy.in_force(order):
         assert limits_of(order) == before
         assert threading.active_count() == threads
         assert not order.execute_wrappers
         calls = []
         with pytest.raises(ZeroDivisionError):
-            patience.attempt(order, "", lambda: calls.append(1) or 1 / 0, lambda: True)
+            policy.attempt(order, "", lambda: calls.append(1) or 1 / 0, lambda: True)
         assert calls == [1]
 
 
 @SERVERS
 def test_nothing_is_left_behind(order):
-    with pytest.raises(KeyboardInterrupt), patient().in_force(order):
+    with pytest.raises(KeyboardInterrupt), lock_retries().in_force(order):
         raise KeyboardInterrupt
     names = {thread.name for thread in threading.enumerate()}
     assert "syzygy_like.safeguards.timeouts" not in names
@@ -534,15 +535,17 @@ def test_nothing_is_left_behind(order):
 @pytest.mark.databases("sqlite")
 def test_sqlite_has_no_limits(database):
     connection = connections[database]
-    with patient().in_force(connection):  # as the settings may say for all databases
-        assert patient().attempt(connection, "", lambda: 1, lambda: True) == 1
-    with pytest.raises(NoLimitsError), patient(required=True).in_force(connection):
+    with lock_retries().in_force(
+        connection
+    ):  # as the settings may say for all databases
+        assert lock_retries().attempt(connection, "", lambda: 1, lambda: True) == 1
+    with pytest.raises(NoLimitsError), lock_retries(required=True).in_force(connection):
         pass
 
 
 def test_delays_grow_up_to_a_limit(monkeypatch):
-    monkeypatch.setattr(trials, "FIRST_DELAY", 0.1)
-    monkeypatch.setattr(trials.random, "uniform", lambda low, high: high)
-    delays = [trials.delay_before(number) for number in range(1, 13)]
+    monkeypatch.setattr(retry, "FIRST_DELAY", 0.1)
+    monkeypatch.setattr(retry.random, "uniform", lambda low, high: high)
+    delays = [retry.delay_before(number) for number in range(1, 13)]
     assert delays[:4] == [0.1, 0.2, 0.4, 0.8]
     assert delays[-2:] == [30.0, 30.0]

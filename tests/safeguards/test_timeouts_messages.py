@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from syzygy_like.management.migrate import messages
-from syzygy_like.safeguards.timeouts import (
-    Blocker,
+from syzygy_like.safeguards.timeouts.blockers import Blocker
+from syzygy_like.safeguards.timeouts.errors import (
     LockTimeoutError,
     Retry,
     StatementTimeoutError,
@@ -93,17 +93,17 @@ def queued(holding, waiting):
 @pytest.mark.parametrize(
     ("holding", "waiting", "rest"),
     [
-        (1, 3, ["Blocked by process 4, waiting as well"]),
-        (1, 5, ["and 1 that waits as well"]),
-        (2, 15, ["and 12 that wait as well"]),
-        (8, 2, ["and 3 more", "and 2 that wait as well"]),
+        (1, 3, ["Blocked by process 4, also waiting"]),
+        (1, 5, ["and 1 that also waits"]),
+        (2, 15, ["and 12 that also wait"]),
+        (8, 2, ["and 3 more", "and 2 that also wait"]),
     ],
 )
 def test_who_only_waits_is_not_to_be_ended_nor_are_all_named(holding, waiting, rest):
     text = messages.failed(lock_error(*queued(holding, waiting)))
     named = [line for line in text.splitlines() if line.startswith("Blocked by")]
     assert len(named) == min(holding + waiting, 5)
-    assert text.splitlines()[-1 - len(rest) : -1] == rest
+    assert text.splitlines()[-2 - len(rest) : -2] == rest
     assert text.count("pg_terminate_backend") == min(holding, 5)
     assert "pg_terminate_backend(1);" in text
 
@@ -123,4 +123,4 @@ def test_a_deadlock_is_called_one(tries, said):
 def test_what_is_not_tried_again_may_not_simply_be_run_again():
     text = messages.failed(lock_error(BLOCKER, is_safe=False))
     assert "It was not tried again" in text
-    assert "Run this again" not in text
+    assert "run this again" not in text

@@ -21,14 +21,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from syzygy_like.expand_contract.bridge import bridge
-from syzygy_like.expand_contract.bridge.fields import (
+from syzygy_like.expand_contract.bridge.relaxing import (
+    is_in_unique,
     nullable,
     omittable,
     repeatable,
     unconstrained,
 )
-from syzygy_like.expand_contract.bridge.relaxing import is_in_unique
-from syzygy_like.planning import backends
+from syzygy_like.planning.database import current_basis, defaults_of
 from syzygy_like.schema.database_defaults import LARGE, DatabaseDefaults
 from tests.support.databases import mysql_driver
 
@@ -172,10 +172,10 @@ def connected(monkeypatch, *vendors, zone=None):
         for number, vendor in enumerate(vendors)
     }
     handler = ConnectionHandler(aliases)
-    monkeypatch.setattr(backends, "connections", handler)
+    monkeypatch.setattr("syzygy_like.planning.database.connections", handler)
     for alias in aliases:
         monkeypatch.setattr(handler[alias], "connect", forbidden)
-    return backends.database_defaults(backends.basis())
+    return defaults_of(current_basis())
 
 
 NOW, UUID4, TODAY = NULLS["now"], NULLS["uuid4"], NULLS["today"]
@@ -279,9 +279,9 @@ def test_a_mysql_that_is_too_old_for_them():
 def test_the_server_that_is_there_is_asked(database, monkeypatch):
     connection = connections[database]
     connection.ensure_connection()
-    assert backends.database_defaults(backends.basis()).large == ()
+    assert defaults_of(current_basis()).large == ()
     monkeypatch.setattr(connection.features, "supports_expression_defaults", False)
-    assert backends.database_defaults(backends.basis()).large == LARGE
+    assert defaults_of(current_basis()).large == LARGE
 
 
 class Prepared(models.IntegerField):
@@ -337,9 +337,7 @@ CLOCKS = {
 @pytest.mark.parametrize("name", ["auto_now", "auto_now_add"])
 def test_rows_get_the_time_that_the_field_would_write(kind, answer, name):
     """Django proposes ``timezone.now`` for each of them."""
-    value = backends.database_defaults(backends.basis()).value_for(
-        kind(**{name: True}), answer
-    )
+    value = defaults_of(current_basis()).value_for(kind(**{name: True}), answer)
     assert type(value()) is CLOCKS[kind]
 
 

@@ -15,7 +15,7 @@ from syzygy_like.schema import (
     ColumnType,
     Constraint,
     Reference,
-    everywhere,
+    always,
     schema,
 )
 from syzygy_like.schema.tracking import TrackedState, Tracker
@@ -395,7 +395,7 @@ def test_presence_leaves_models_out():
     found = tables(
         CUSTOMER,
         model("Order", options={"swappable": "SHOP_ORDER_MODEL"}),
-        presence=lambda each: "swappable" not in each.options,
+        has_table=lambda each: "swappable" not in each.options,
     )
     assert set(found) == {"shop_customer"}
 
@@ -506,7 +506,7 @@ def test_an_unmanaged_model_does_not_hide_the_table_of_another(app_label):
     state = TrackedState()
     state.add_model(ModelState("shop", "Order", [key]))
     state.add_model(ModelState(app_label, "Row", [key], view))
-    tracker = Tracker(state, everywhere)
-    tracker.settle()
+    tracker = Tracker(state, always)
+    tracker.assume_applied()
     for found in (tracker.schemas.code, schema(state)):
         assert not found.tables["shop_order"].external

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from tests.support import mariadb
+
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -119,7 +121,10 @@ class PostgreSQL:
             "port": str(info.port),
             "user": "postgres",
         }
-        self.execute("ALTER SYSTEM SET fsync = off")
+        # Nobody needs the data after a power cut.
+        for name in ("fsync", "full_page_writes", "synchronous_commit", "jit"):
+            self.execute(f"ALTER SYSTEM SET {name} = off")
+        self.execute("ALTER SYSTEM SET max_wal_size = '128MB'")
         self.execute("SELECT pg_reload_conf()")
 
     def execute(self, sql: str) -> list[tuple[Any, ...]]:
@@ -152,7 +157,11 @@ class PostgreSQL:
 
 
 class MySQL:
-    """The server at MYSQL_HOST, or on this machine: MySQL or MariaDB."""
+    """
+    The server at MYSQL_HOST, else one started for this session, else that at port 3306.
+
+    Only MariaDB is started, where it is installed.
+    """
 
     engine = "django.db.backends.mysql"
 
@@ -173,6 +182,8 @@ class MySQL:
 
     def create(self, folder: Path) -> dict[str, Any]:
         try:
+            if "MYSQL_HOST" not in os.environ and mariadb.is_installed():
+                self.parameters |= {"port": mariadb.port(folder), "user": "root"}
             self.execute(f"CREATE DATABASE `{self.name}` CHARACTER SET utf8mb4")
         except Exception as error:  # Drivers and servers fail in too many ways.
             raise Unavailable(f"{type(error).__name__}: {error}".strip()) from error

@@ -16,7 +16,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 from django.test import override_settings
 
-from syzygy_like.executor.executor import MigrationFailedError
+from syzygy_like.executor.errors import MigrationFailedError
 from syzygy_like.executor.ledger import Ledger
 from syzygy_like.rehearsal.inspection import difference, rows
 from syzygy_like.rehearsal.workload.rows import tables

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import IntegrityError, models, transaction
 
 from syzygy_like.rehearsal.workload import values
-from syzygy_like.rehearsal.workload.actions import Action, alone, together
+from syzygy_like.rehearsal.workload.actions import Action, own_rows, shared_rows
 from syzygy_like.rehearsal.workload.reading import existing
 from syzygy_like.rehearsal.workload.rows import (
     Rows,
@@ -86,7 +86,7 @@ class Server:
     def rehearse(self, request: dict[str, Any]) -> None:
         """Do all that code does with rows of its own, and undo it."""
         for model in self.models:
-            self.attempt(model, alone(model, self.alias))
+            self.attempt(model, own_rows(model, self.alias))
 
     def share(self, request: dict[str, Any]) -> None:
         """Do all that code does with rows of the other version, and undo it."""
@@ -98,7 +98,7 @@ class Server:
         # A child whose parent is gone has a key, but no row.
         every = [row.pk for row in self.rows(model)]
         sample = set(every[:: 1 + len(every) // SAMPLE])
-        for action in together(model, self.alias):
+        for action in shared_rows(model, self.alias):
             if action.key is None or action.key in sample:
                 yield action
 

@@ -1,4 +1,4 @@
-"""Other sessions that hold locks, and what a patient run tells meanwhile."""
+"""Other sessions that hold locks, and what a lock_retries run tells meanwhile."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 from django.db import connections
 
-from syzygy_like.safeguards.timeouts import Limits, Patient, Retry
+from syzygy_like.safeguards.limits import Limits
+from syzygy_like.safeguards.timeouts.errors import Retry
+from syzygy_like.safeguards.timeouts.retry import LockRetries
 
 
 class Session:
@@ -61,8 +63,8 @@ class Listener:
         return [event for event in self.events if isinstance(event, Retry)]
 
 
-def patient(heard: Any = None, **limits: Any) -> Patient:
-    """Return who has statements wait, and tries again; its ``tell`` is a Listener."""
-    return Patient(
+def lock_retries(heard: Any = None, **limits: Any) -> LockRetries:
+    """Return a policy that limits and tries again; its ``tell`` is a Listener."""
+    return LockRetries(
         Limits(**{"lock_timeout": 0.1, "retries": 3, **limits}), Listener(heard)
     )

@@ -10,6 +10,7 @@ import pytest
 from django.core.management.base import CommandError
 from django.db import connections, migrations, models
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations.base import Operation
 from django.db.migrations.recorder import MigrationRecorder
 
 from syzygy_like.executor.ledger import Ledger
@@ -33,11 +34,17 @@ INITIAL = {name for name, _ in FIELDS}
 ORDER = migrations.CreateModel("Order", FIELDS)
 
 
-def started(project: Project, database: str, bridge: str = "all") -> Project:
-    """Write the first migration of a project, apply it, and say who takes halves."""
-    project.write("shop", "0001_initial", ORDER)
+def started(
+    project: Project,
+    database: str,
+    bridge: str = "all",
+    initial: Operation = ORDER,
+) -> Project:
+    """Write and apply the first migration of a shop; say what is applied in parts."""
+    project.write("shop", "0001_initial", initial)
     project.migrate(database=database, verbosity=0)
-    project.settings = {"MIGRATION_BRIDGE": bridge}
+    if bridge:
+        project.settings = {"MIGRATION_BRIDGE": bridge}
     return project
 
 
@@ -83,11 +90,11 @@ def backdate(database: str, moment: datetime.datetime) -> None:
 def _told(record: Record, key: tuple[str, str]) -> tuple[str, str, str]:
     """Return how much of a migration precedes the roll-out, and how far it is."""
     part = record.planned(key)
-    part = {None: "nothing", Part.EXPAND: "half"}.get(part, "whole")
+    part = {None: "nothing", Part.EXPAND: "expand"}.get(part, "whole")
     entry = record.entry(key)
     if entry is None:
         return key[1], part, "planned"
-    begun, done = ("begun", "built")
+    begun, done = ("begun", "applied")
     if entry.part is Part.CONTRACT or part is None:
         begun, done = ("finishing", "finished")
     return key[1], part, done if entry.is_done else begun

@@ -20,7 +20,7 @@ from django.db import connections
 import syzygy_like.management.migrate.guarded  # noqa: F401 - once here rather than in each process
 from syzygy_like.safeguards.locking.vendors import database_name
 from syzygy_like.safeguards.quorum import participant
-from syzygy_like.safeguards.quorum.database_store import SUFFIX, Table
+from syzygy_like.safeguards.quorum.database_store import SUFFIX, DatabaseStore
 from syzygy_like.safeguards.quorum.meeting import Meetings
 from tests.support.databases import forget
 from tests.support.projects import Project
@@ -195,9 +195,9 @@ class Parties:
 
 
 @contextlib.contextmanager
-def table_of(database: str) -> Iterator[Table]:
+def table_of(database: str) -> Iterator[DatabaseStore]:
     """Yield the table that parties meet in."""
-    with contextlib.closing(Table(database)) as table:
+    with contextlib.closing(DatabaseStore(database)) as table:
         yield table
 
 

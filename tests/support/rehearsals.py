@@ -9,7 +9,6 @@ from typing import Any
 
 from django.core.management import call_command
 
-from tests.support.orders import ORDER
 from tests.support.projects import Project
 
 
@@ -29,22 +28,24 @@ class Rehearsal:
             found.setdefault(each["migration"], []).append(each["outcome"])
         return found
 
-    def failures(self, moment: str = "", **wanted: Any) -> list[dict[str, Any]]:
-        """Return what failed, at a moment and with these other values."""
-        wanted |= {"moment": moment} if moment else {}
+    def failures(self, phase: str = "", **wanted: Any) -> list[dict[str, Any]]:
+        """Return what failed, at a phase and with these other values."""
+        wanted |= {"phase": phase} if phase else {}
         return [
             each
-            for each in self.report["mishaps"]
+            for each in self.report["failures"]
             if all(each[name] == value for name, value in wanted.items())
         ]
 
     @property
-    def troubles(self) -> list[tuple[str, str]]:
+    def deploy_problems(self) -> list[tuple[str, str]]:
         """The kinds of what is wrong as a whole, and the migrations."""
-        return [(each["kind"], each["migration"]) for each in self.report["troubles"]]
+        return [
+            (each["kind"], each["migration"]) for each in self.report["deploy_problems"]
+        ]
 
     def __repr__(self) -> str:
-        wrong = ("mishaps", "troubles", "unconfirmed", "planned", "notes")
+        wrong = ("failures", "deploy_problems", "unconfirmed", "planned", "notes")
         return "\n".join(
             [str(self.code), *(str(e) for name in wrong for e in self.report[name])]
         )
@@ -52,7 +53,7 @@ class Rehearsal:
     @property
     def is_clean(self) -> bool:
         """Whether nothing is wrong at all."""
-        wrong = ("mishaps", "troubles", "unconfirmed")
+        wrong = ("failures", "deploy_problems", "unconfirmed")
         return self.code == 0 and not any(self.report[each] for each in wrong)
 
 
@@ -76,10 +77,3 @@ def rehearse(
     options = {"database": aliases, "format": "json", "rows": 4, **options}
     code, out, err = run(project, *arguments, **options)
     return Rehearsal(code, json.loads(out), err)
-
-
-def begun(project: Project, database: str) -> Project:
-    """Write the first migration of a shop, and apply it."""
-    project.write("shop", "0001_initial", ORDER)
-    project.migrate(database=database, verbosity=0)
-    return project

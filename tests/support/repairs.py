@@ -30,6 +30,8 @@ def repaired(found: Models) -> Models:
     result = {key: clone(found[key]) for key in sorted(found, key=order.__getitem__)}
     for repair in REPAIRS:
         repair(result)
+    # A field that a key refers to may be gone by now.
+    repair_relations(result)
     return result
 
 

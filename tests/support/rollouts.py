@@ -12,7 +12,7 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 
 from syzygy_like.safeguards.rollout.code_id import this_code
-from syzygy_like.safeguards.rollout.marking import UID, mark
+from syzygy_like.safeguards.rollout.marks import UID, mark
 from tests.support.databases import forget
 from tests.support.orders import execute
 from tests.support.projects import Project

@@ -10,7 +10,7 @@ from django.db import connections
 from django.db.migrations.state import ProjectState
 from django.db.utils import IntegrityError
 
-from syzygy_like.rehearsal.workload.actions import Action, alone, together
+from syzygy_like.rehearsal.workload.actions import Action, own_rows, shared_rows
 from syzygy_like.rehearsal.workload.bulk import create_related
 from syzygy_like.rehearsal.workload.rows import (
     Fill,
@@ -46,9 +46,9 @@ def exercise(
         for model in tables(code.apps, alias)
         if model._meta.db_table not in external
     ]
-    yield from rehearse(used, alias, alone)
+    yield from rehearse(used, alias, own_rows)
     start = populate(database.apps, alias)
-    yield from rehearse(used, alias, together, start)
+    yield from rehearse(used, alias, shared_rows, start)
 
 
 def build(apps: Apps, alias: str) -> None:

@@ -29,9 +29,9 @@ def table(results: list[Result]) -> str:
     """
     Return a table with a line for each upgrade.
 
-    "plain: old" is how many actions fail of the old code after a plain migrate, "old"
-    and "new" of each code in the window, "after" of new code after the post-deploy
-    plan, unless that is "refused". "blocks ..." is how many migrations, or halves of
+    "plain: old" is how many actions of the old version fail after a plain migrate,
+    "old" and "new" of each in the window, "after" of the new one after the post-deploy
+    plan, unless that is "refused". "blocks ..." is how many migrations, or parts of
     them, do that to live traffic. Of the failures some may be "not predicted"; what
     was predicted "in vain" did not fail.
     """
@@ -46,7 +46,7 @@ def line(result: Result) -> tuple[str, ...]:
         last = result["error"].splitlines()[-1]
         return (name, "", "", last, *[""] * (len(HEADINGS) - 4))
     verdicts = Counter(each["verdict"] for each in result["traffic"])
-    unpredicted = [each for each in result["mishaps"] if not each["reason"]]
+    unpredicted = [each for each in result["failures"] if not each["reason"]]
     counts = (
         verdicts["blocks reads and writes"],
         verdicts["blocks writes"],
@@ -66,32 +66,34 @@ def line(result: Result) -> tuple[str, ...]:
 
 
 def plain(result: Result) -> str:
-    """Return how many actions fail of the old code, or that the migrations do."""
-    found = failures(result, "straight", "old")
-    failed = troubles(result, "failed") and not found
+    """Return how many actions fail of the old version, or that the migrations do."""
+    found = failures(result, "plain", "old")
+    failed = deploy_problems(result, "failed") and not found
     return "migrations fail" if failed else str(found)
 
 
 def staged_cells(result: Result) -> list[str]:
     """Return what became of it from the window on."""
-    ended = not (troubles(result, "blocked") or troubles(result, "failed"))
+    ended = not (
+        deploy_problems(result, "blocked") or deploy_problems(result, "failed")
+    )
     found = [str(failures(result, "window", each)) for each in ("old", "new")]
     if not ended:
         return [*found, "refused", "", ""]
     return [
         *found,
         str(failures(result, "after", "new")),
-        "differs" if troubles(result, "schema") else "same",
+        "differs" if deploy_problems(result, "schema") else "same",
         reverted(result),
     ]
 
 
-def failures(result: Result, moment: str, version: str) -> int:
-    """Return how many actions failed of one version at a moment."""
+def failures(result: Result, phase: str, version: str) -> int:
+    """Return how many actions failed of one version at a phase."""
     return actions(
         each
-        for each in result["mishaps"]
-        if (each["moment"], each["version"]) == (moment, version)
+        for each in result["failures"]
+        if (each["phase"], each["version"]) == (phase, version)
     )
 
 
@@ -99,25 +101,25 @@ def actions(failures: Any) -> int:
     return sum(1 + len(each["others"]) for each in failures)
 
 
-def troubles(result: Result, kind: str) -> list[str]:
-    return [each["text"] for each in result["troubles"] if each["kind"] == kind]
+def deploy_problems(result: Result, kind: str) -> list[str]:
+    return [each["text"] for each in result["deploy_problems"] if each["kind"] == kind]
 
 
 def pre_deploy(result: Result) -> str:
     """Return how many migrations came before the roll-out, or why none could."""
     if not result["ready"]:
-        found = troubles(result, "blocked") or troubles(result, "failed")
+        found = deploy_problems(result, "blocked") or deploy_problems(result, "failed")
         return f"refused: {shortened(found[0])}"
     planned = result["planned"]
     done = [each for each in planned if each["outcome"].startswith("pre-deploy")]
-    halves = sum("half" in each["outcome"] for each in done)
+    parts = sum("expand" in each["outcome"] for each in done)
     pending = result["pending"]
     count = "all" if len(done) == pending else f"{len(done)} of {pending}"
-    return f"{count}, {halves} by half" if halves else count
+    return f"{count}, {parts} in parts" if parts else count
 
 
 def reverted(result: Result) -> str:
-    if troubles(result, "not reverted"):
+    if deploy_problems(result, "not reverted"):
         return "fails"
     left = any(each.startswith("Not reverted") for each in result["notes"])
     return "impossible" if left else "yes"

@@ -56,7 +56,7 @@ def rehearse(options: argparse.Namespace) -> None:
     from django.db import DEFAULT_DB_ALIAS, connection
 
     from syzygy_like.rehearsal.messages.progress import WINDOW
-    from syzygy_like.rehearsal.scratch import Scratch
+    from syzygy_like.rehearsal.scratch.scratch import Scratch
     from syzygy_like.rehearsal.starting_point.applying import pending
     from tests.upgrades.history import record
 

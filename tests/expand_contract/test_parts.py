@@ -1,4 +1,4 @@
-"""What is put into the halves of a change beside what Django detects."""
+"""What is put into the parts of a change beside what Django detects."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from django.db.migrations import (
 )
 from django.db.migrations.state import ModelState, ProjectState
 
-from syzygy_like.expand_contract.alone import in_halves
 from syzygy_like.expand_contract.bridge import bridge
 from syzygy_like.expand_contract.change import ModelChange
-from syzygy_like.expand_contract.halves import detect, halves
+from syzygy_like.expand_contract.parts import (
+    detect,
+    expand_and_contract,
+    split_migration,
+)
 from syzygy_like.schema.database_defaults import DatabaseDefaults
 
 
@@ -34,7 +37,7 @@ def customer(**kwargs) -> models.Field:
 
 
 def contract(old: ProjectState, new: ProjectState) -> list:
-    _, last = halves(ModelChange(old, new), bridge(old, new).state)
+    _, last = expand_and_contract(ModelChange(old, new), bridge(old, new).state)
     return [operation for each in last["shop"] for operation in each.operations]
 
 
@@ -72,7 +75,7 @@ def test_what_is_made_and_renamed_at_once_is_made_under_its_new_name():
         RenameModel("Order", "Purchase"),
     ]
     before = state(price=models.IntegerField())
-    first, last = in_halves(made, before, DatabaseDefaults(), lambda model: True)
+    first, last = split_migration(made, before, DatabaseDefaults(), lambda model: True)
     assert not last
     after = before.clone()
     for each in first:

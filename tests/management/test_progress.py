@@ -11,8 +11,8 @@ from django.core.management.base import CommandError, OutputWrapper
 from django.core.management.commands import migrate as django_migrate
 from django.db import migrations, models
 
-from syzygy_like.executor.progress import LONG, Counter, clock
 from syzygy_like.management.commands.migrate import Command
+from syzygy_like.management.migrate.progress import LONG, Counter, clock
 
 KEY = ("id", models.BigAutoField(primary_key=True))
 NUMBER = models.IntegerField(null=True)
@@ -165,7 +165,7 @@ def test_another_run_is_not_counted(project, database):
 
 
 @pytest.mark.databases("sqlite")
-def test_a_command_that_runs_again_counts_anew(project, database):
+def test_a_command_that_runs_again_counts_again(project, database):
     write(project, LONG)
     command = Command()
     assert len(places(shown(project, command, database=database))) == LONG
