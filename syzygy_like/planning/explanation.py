@@ -9,13 +9,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.migrations import Migration, RenameField, RenameModel
 from django.db.migrations.operations.base import Operation
 
-from syzygy_like.expand_contract import renames
 from syzygy_like.expand_contract.parts import split_migration
-from syzygy_like.expand_contract.simulation import CannotSplitError, DeployState
-from syzygy_like.expand_contract.simulation.partial import (
-    HistoricalOperation,
-    OtherAppOperation,
-)
 from syzygy_like.planning.resolver import Resolution, advance, declared_stage, infer
 from syzygy_like.schema.effects import Effect, Reader, TrackedMigration
 from syzygy_like.schema.tracking import SchemaPair, Tracker
@@ -147,12 +141,11 @@ def _expand_and_contract(
     reader: Reader,
 ) -> Iterator[Groups]:
     """
-    Yield expand and contract parts, the best first.
+    Yield expand and contract parts: of the migration as a whole, then by operation.
 
-    They are those that --pre-deploy applies, if it can apply the migration in parts.
-    Else they lead to its outcome in another way, or are those of single operations.
+    They are not those that --pre-deploy applies. It fills rows and moves operations
+    that cannot be read as it goes, which a file does not show to its author.
     """
-    yield _applied_parts(migration, tracker, reader)
     if all(each.effect.plain for each in stages):
         yield _parts(migration, tracker, reader, *migration.operations)
     fork = tracker.fork()
@@ -172,46 +165,6 @@ def _expand_and_contract(
         contract.extend(parts[1])
         reader.effect(fork, migration.app_label, each.operation)
     yield [expand, contract]
-
-
-def _applied_parts(migration: Migration, tracker: Tracker, reader: Reader) -> Groups:
-    """
-    Return the operations of both parts that a deploy applies, nothing if it cannot.
-
-    What is renamed keeps its name in the database: a file can say so, a deploy cannot.
-    Operations on another app cannot be written into the same file, and a default that
-    is a function of the file cannot be written into another one.
-    """
-    app_label, name = migration.app_label, migration.name
-    operations = renames.keep_names(migration.operations, app_label, tracker.state)
-    made = type("Migration", (Migration,), {"operations": operations})(name, app_label)
-    deploy_state = DeployState(tracker.fork(), reader)
-    try:
-        parts = (deploy_state.expand(made), deploy_state.contract(made))
-    except CannotSplitError:
-        return []
-    expand, contract = (
-        [_as_written(each) for each in part.operations] for part in parts
-    )
-    is_in_file = not any(_has_default_of(migration, each) for each in expand)
-    is_of_app = not any(
-        isinstance(each, OtherAppOperation) for each in (*expand, *contract)
-    )
-    return [expand, contract] if is_of_app and is_in_file else []
-
-
-def _has_default_of(migration: Migration, operation: Operation) -> bool:
-    """Tell whether the file of a migration defines the default of a new operation."""
-    default = getattr(getattr(operation, "field", None), "default", None)
-    is_new = operation not in migration.operations
-    module = getattr(default, "__module__", None)
-    return is_new and callable(default) and module == type(migration).__module__
-
-
-def _as_written(operation: Operation) -> Operation:
-    if isinstance(operation, HistoricalOperation):
-        return operation.operation
-    return operation
 
 
 def _parts(

@@ -7,12 +7,13 @@ import io
 import re
 import stat
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
 from django.core import checks
 from django.core.management.base import CommandError
-from django.db import migrations, models
+from django.db import connections, migrations, models
 
 from syzygy_like import Stage
 from syzygy_like.makemigrations.split.migration import find
@@ -888,3 +889,40 @@ def test_in_a_process_of_its_own(shop):
     assert run.stderr.startswith("CommandError: More than one migration matches")
     run = shop.manage("check")
     assert (run.returncode, run.stderr) == (0, "")
+
+
+UNIQUE = models.UUIDField(default=uuid.uuid4, unique=True)
+
+
+# A default in the expand part would give the rows that are there one value for all.
+@pytest.mark.databases("sqlite", "postgresql")
+@pytest.mark.parametrize("field", [UNIQUE, models.UUIDField(default=uuid.uuid4)])
+def test_rows_get_a_value_each_from_a_default_that_is_called(shop, database, field):
+    with connections[database].cursor() as cursor:
+        cursor.execute("INSERT INTO shop_order (id, price) VALUES (1, 1), (2, 2)")
+    shop.write("shop", "0002_code", migrations.AddField("order", "code", field))
+    split(shop)
+    shop.migrate("--pre-deploy", database=database)
+    shop.migrate("--post-deploy", database=database)
+    with connections[database].cursor() as cursor:
+        cursor.execute("SELECT code FROM shop_order")
+        values = [code for (code,) in cursor.fetchall()]
+    assert None not in values
+    assert len(set(values)) == 2
+
+
+def nothing(apps, schema_editor):
+    """Do what cannot be read."""
+
+
+@pytest.mark.databases("sqlite")
+def test_what_cannot_be_read_is_not_moved_ahead(shop):
+    unique = models.UniqueConstraint(fields=["price"], name="one")
+    shop.write(
+        "shop",
+        "0002_amount",
+        migrations.AddField("order", "amount", models.IntegerField(default=0)),
+        migrations.AddConstraint("order", unique),
+        migrations.RunPython(nothing, nothing),
+    )
+    assert "shop.0002_amount cannot be split" in refused(shop)

@@ -9,12 +9,10 @@ import pytest
 from django.apps import apps
 from django.core import checks
 from django.db import migrations, models
-from django.db.migrations.writer import OperationWriter
 from hypothesis import given
 
 from syzygy_like import Stage
-from syzygy_like.expand_contract.simulation import CannotSplitError, DeployState
-from syzygy_like.planning.explanation import explain, has_renames
+from syzygy_like.planning.explanation import explain
 from syzygy_like.planning.policy import Policy
 from syzygy_like.planning.resolver import advance, resolve
 from syzygy_like.schema import always
@@ -373,35 +371,8 @@ def test_law_the_fix_silences_the_error(release):
             assert schemas == tracker.schemas
 
 
-def sources(operations):
-    return [OperationWriter(each, indentation=0).serialize()[0] for each in operations]
-
-
-@given(releases())
-def test_law_the_fix_is_what_a_deploy_applies_in_parts(release):
-    """What the check proposes to write is what --pre-deploy would carry out."""
-    tracker = Tracker(TrackedState(), always)
-    for each in [*release.applied, *release.pending]:
-        tracker.assume_applied()
-        schemas, before = tracker.schemas, tracker.fork()
-        step = Reader().read(tracker, each)
-        if resolve(step, schemas, Policy()).stage:
-            continue
-        explanation = explain(each, before, Reader())
-        deploy_state = DeployState(before.fork(), Reader())
-        if not explanation.rewritten or has_renames(each.operations):
-            continue
-        try:
-            parts = (deploy_state.expand(each), deploy_state.contract(each))
-        except CannotSplitError:
-            continue
-        applied = [sources(part.operations) for part in parts if part.operations]
-        assert [sources(each) for _, each in explanation.split] == applied
-
-
 WITH_FUNCTION = """\
 from django.db import migrations, models
-from django.db.migrations.writer import OperationWriter
 
 
 def copy(apps, schema_editor):
