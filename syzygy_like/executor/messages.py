@@ -352,4 +352,4 @@ EVENTS: dict[type, Say] = {
 
 def said(error: Exception) -> str:
     """Return the message of one of those errors."""
-    return next(say for kind, say in ERRORS.items() if isinstance(error, kind))(error)
+    return errors.message_of(error, ERRORS)

@@ -16,7 +16,7 @@ from syzygy_like.executor.deploy import Deploy
 from syzygy_like.executor.errors import InvalidEntryError
 from syzygy_like.executor.ledger import Ledger
 from syzygy_like.executor.record import Entry, InvalidRecordError, Record
-from syzygy_like.expand_contract.simulation import Part as Part
+from syzygy_like.expand_contract.simulation import Part
 from syzygy_like.planning.database import Database
 from syzygy_like.planning.delays import InvalidDelayError, parse_datetime, waits_since
 from syzygy_like.planning.history import BrokenMigrationError, History, Key

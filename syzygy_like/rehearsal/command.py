@@ -21,7 +21,7 @@ from syzygy_like.rehearsal.formats import render
 from syzygy_like.rehearsal.messages import progress, starting_point
 from syzygy_like.rehearsal.migrate_runs import LostConnectionError
 from syzygy_like.rehearsal.rehearsal import Rehearsal
-from syzygy_like.rehearsal.report import FORMATS, Report
+from syzygy_like.rehearsal.report import Report
 from syzygy_like.rehearsal.starting_point.applying import StartFailedError
 from syzygy_like.rehearsal.starting_point.start import (
     Start,
@@ -98,8 +98,8 @@ class RehearsalCommand:
         except KeyboardInterrupt:
             raise CommandError(progress.INTERRUPTED, returncode=INTERRUPTED) from None
         except tuple(MESSAGES) as error:
-            say = next(MESSAGES[kind] for kind in MESSAGES if isinstance(error, kind))
-            raise CommandError(say(error), returncode=2) from error
+            text = errors.message_of(error, MESSAGES)
+            raise CommandError(text, returncode=2) from error
         except CommandError as error:
             error.returncode = 2
             raise
@@ -114,9 +114,6 @@ class RehearsalCommand:
         rows = self.options["rows"]
         if not isinstance(rows, int) or rows < 0:
             raise CommandError(progress.NO_ROWS, returncode=2)
-        if self.options["format"] not in FORMATS:
-            text = progress.no_such_format(self.options["format"], FORMATS)
-            raise CommandError(text, returncode=2)
         for alias in self.aliases:
             if alias not in connections:
                 raise CommandError(progress.no_such_database(alias), returncode=2)

@@ -8,13 +8,14 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.db import connections
 from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
 from syzygy_like.planning.history import Key
+from syzygy_like.planning.messages.errors import text_of
 from syzygy_like.rehearsal.scratch.unreachable.refusals import (
     find_refusal,
     raise_refusal,
@@ -142,7 +143,7 @@ class Migrator:
             if connection.in_atomic_block:
                 # SQLite's schema editor does not leave it if rows are in the way.
                 del connections[self.alias]
-            raise RunFailedError(_said(error), progress.current) from error
+            raise RunFailedError(text_of(error), progress.current) from error
 
 
 def _is_lost(error: BaseException | None) -> bool:
@@ -194,9 +195,3 @@ def _reporting(
     command = command_class()
     vars(command)["migration_progress_callback"] = progress
     return command
-
-
-def _said(error: BaseException) -> str:
-    if isinstance(error, CommandError):
-        return str(error)
-    return f"{type(error).__name__}: {str(error).strip()}"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from django.core.management.base import BaseCommand, CommandError
 from django.core.management.utils import run_formatters
 
-from syzygy_like.executor.messages import ERRORS
+from syzygy_like.executor.messages import ERRORS, said
 from syzygy_like.makemigrations.split import messages
 from syzygy_like.makemigrations.split.files import Files, RestoreError
 from syzygy_like.makemigrations.split.migration import MigrationToSplit, find
@@ -203,9 +203,8 @@ def _lines(text: str) -> list[str]:
 
 def _text_of(error: Exception) -> str:
     """Return the text of an error."""
-    for kind, say in ERRORS.items():
-        if isinstance(error, kind):
-            return say(error)
+    if isinstance(error, tuple(ERRORS)):
+        return said(error)
     if isinstance(error, CommandError):
         return str(error)
     return messages.unexpected(error)

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser, no_translations
 from django.db import DEFAULT_DB_ALIAS
 
+from syzygy_like.management.base import refuse_other_formats
 from syzygy_like.management.migrate.options import BY_NAME
 from syzygy_like.rehearsal.report import FORMATS
 
@@ -76,6 +77,7 @@ class Command(BaseCommand):
 
     @no_translations
     def handle(self, *args: object, **options: Any) -> None:
+        refuse_other_formats(options["format"], FORMATS)
         # Imported here, for other commands load this module for their help.
         from syzygy_like.management.commands import migrate
         from syzygy_like.rehearsal.command import RehearsalCommand

@@ -14,7 +14,7 @@ from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
 from syzygy_like.executor.status import Status, remarks, statuses
-from syzygy_like.management.base import WithoutCheck
+from syzygy_like.management.base import WithoutCheck, refuse_other_formats
 from syzygy_like.planning.history import UnloadableError, loading
 from syzygy_like.planning.messages import checks
 from syzygy_like.safeguards.connections import connect
@@ -60,10 +60,8 @@ class Command(WithoutCheck, showmigrations.Command):
         )
 
     def handle(self, *args: object, **options: Any) -> None:
-        if options["format"] not in (None, *FORMATS):
-            known, given = ", ".join(FORMATS), options["format"]
-            text = f"--format takes one of {known}, not {given!r}."
-            raise CommandError(text, returncode=2)
+        if options["format"] is not None:
+            refuse_other_formats(options["format"], FORMATS)
         connection = connections[options["database"]]
         connect(connection.alias)
         try:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import CommandError
 from django.db.migrations import Migration
 
 from syzygy_like.executor import messages as executor_messages
 from syzygy_like.executor.errors import MigrationFailedError, RolledBackError
 from syzygy_like.executor.messages import named
+from syzygy_like.planning.messages.errors import message_of, text_of
 from syzygy_like.safeguards.locking import messages as locking_messages
 from syzygy_like.safeguards.quorum import messages as quorum_messages
 from syzygy_like.safeguards.rollout import messages as rollout_messages
@@ -36,8 +36,7 @@ EVENTS: dict[type, Callable[[Any], str]] = {
 
 def failed(error: Exception) -> str:
     """Say what went wrong."""
-    say = next(ERRORS[kind] for kind in ERRORS if isinstance(error, kind))
-    return say(error)
+    return message_of(error, ERRORS)
 
 
 def reason(error: BaseException) -> str:
@@ -46,9 +45,7 @@ def reason(error: BaseException) -> str:
         return ""
     if isinstance(error, tuple(ERRORS)):
         return failed(error)
-    if isinstance(error, CommandError):
-        return str(error)
-    return f"{type(error).__name__}: {str(error).strip()}"
+    return text_of(error)
 
 
 def told(event: Any) -> str:

@@ -1,10 +1,11 @@
-"""What to say of each error that planning raises."""
+"""What to say of each error that planning raises, and how to find what to say."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
+from django.core.management.base import CommandError
 from django.db import Error
 from django.db.migrations.exceptions import (
     InconsistentMigrationHistory,
@@ -19,6 +20,8 @@ from syzygy_like.planning.delays import InvalidDelayError
 from syzygy_like.planning.history import BrokenMigrationError, UnloadableError
 from syzygy_like.planning.messages import checks
 from syzygy_like.planning.resolver import InvalidStageError
+
+E = TypeVar("E", bound=BaseException)
 
 OBSTACLES = {
     Obstacle.BREAKS: "there is no schema between that both versions can run on",
@@ -89,3 +92,17 @@ ERRORS: dict[type[Exception], Callable[[Any], str]] = {
     InvalidSettingError: checks.invalid_setting,
     Error: refused,
 }
+
+
+def message_of(
+    error: BaseException, messages: Mapping[type[E], Callable[..., str]]
+) -> str:
+    """Return the message of an error, by the first of its classes that has one."""
+    return next(say for kind, say in messages.items() if isinstance(error, kind))(error)
+
+
+def text_of(error: BaseException) -> str:
+    """Return a CommandError's message, the class and text of any other error."""
+    if isinstance(error, CommandError):
+        return str(error)
+    return f"{type(error).__name__}: {str(error).strip()}"

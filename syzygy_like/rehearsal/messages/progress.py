@@ -124,8 +124,3 @@ def rows_in_the_way(key: Key | None, error: str) -> str:
         f"Not reverted: {'.'.join(key or ())} cannot be unapplied, because of rows "
         f"that the new version may write ({first_line(error)})."
     )
-
-
-def no_such_format(name: object, formats: Sequence[str]) -> str:
-    """Say that a report is not printed in a format."""
-    return f"--format takes one of {', '.join(formats)}, not {name!r}."
