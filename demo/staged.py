@@ -6,7 +6,7 @@ from demo.session import Session
 from demo.versions import Version, check_out
 
 NAME = "product_stock"
-HALVES = (f"0002_{NAME}_expand.py", f"0003_{NAME}_contract.py")
+PARTS = (f"0002_{NAME}_expand.py", f"0003_{NAME}_contract.py")
 
 
 def deploy(session: Session) -> None:
@@ -38,9 +38,9 @@ def write_second_version(session: Session, old: Version) -> Version:
 
 
 def make_migrations(session: Session, new: Version) -> None:
-    session.step("makemigrations writes a half for each side of the deploy")
+    session.step("makemigrations writes a migration for each side of the deploy")
     new.manage("makemigrations", "shop", "--name", NAME, "--no-header")
-    for name in HALVES:
+    for name in PARTS:
         if not (new.migrations / name).exists():
             raise DemoError(f"makemigrations did not write {name}.")
         say(f"   shop/migrations/{name}")

@@ -160,7 +160,7 @@ SCENARIOS = [
             )
         ],
         PRE,
-        "The database computes the column whoever writes the row.",
+        "The database computes the column whichever version writes the row.",
         lacks="missing-column",
     ),
     scenario(

@@ -642,7 +642,7 @@ def test_what_a_deploy_that_is_under_way_refuses_is_told():
 
 
 def held(*key: str) -> Any:
-    """Return as much of a placement as messages ask for."""
+    """Return as much of a planned migration as messages ask for."""
     return types.SimpleNamespace(key=key)
 
 

@@ -290,6 +290,6 @@ CHANGES = [
         "db_persist=True",
         "a generated field",
         outcome=AS_DJANGO,
-        why="The database computes the column whoever writes the row.",
+        why="The database computes the column whichever version writes the row.",
     ),
 ]

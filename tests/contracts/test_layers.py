@@ -78,27 +78,26 @@ def room_of(path: Path) -> str:
     return module_of(path).partition("/")[0]
 
 
-def imports(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the modules that a file imports from, and the names it takes."""
+def imports(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield the modules that a file imports from, the names, and what it calls them."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
             for name in node.names:
-                yield node.module, name.asname or name.name
+                yield node.module, name.name, name.asname or name.name
         elif isinstance(node, ast.Import):
             for name in node.names:
-                yield name.name, name.asname or name.name.partition(".")[0]
+                first = name.name.partition(".")[0]
+                yield name.name, first, name.asname or first
 
 
 def imported_rooms(path: Path) -> set[str]:
     found = set()
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            package, _, rest = node.module.partition(".")
-            names = [rest] if rest else [each.name for each in node.names]
-            if package == "syzygy_like":
-                found |= {name.partition(".")[0] for name in names}
-    return found - {"Stage", "StageSource", "__version__"}
+    for module, name, _ in imports(path):
+        package, _, rest = module.partition(".")
+        if package == "syzygy_like":
+            found.add((rest or name).partition(".")[0])
+    return found - {"Stage", "StageSource", "__version__", "syzygy_like"}
 
 
 @every_file
@@ -149,7 +148,7 @@ def test_the_docs_show_the_same_floors():
 def test_pure_rooms_know_no_database_and_no_clock(path):
     module = module_of(path)
     if module in PURE or room_of(path) in PURE:
-        assert IMPURE.isdisjoint(name for _, name in imports(path))
+        assert IMPURE.isdisjoint(each for _, *names in imports(path) for each in names)
 
 
 def test_pure_modules_are_there():
@@ -169,7 +168,7 @@ def of_others(path: Path) -> set[str]:
     They are what is imported from elsewhere, and what comes out of that: by an
     assignment, a loop or a comprehension, but not by a call, which may make a copy.
     """
-    names = {name for module, name in imports(path) if is_of_others(module)}
+    names = {local for module, _, local in imports(path) if is_of_others(module)}
     bindings = [
         (target, value)
         for node in ast.walk(tree(path))

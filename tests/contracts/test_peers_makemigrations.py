@@ -155,7 +155,7 @@ def test_what_a_projects_own_autodetector_adds_is_lost(shop):
     assert "SELECT 1" in "".join(written(shop, old).values())
 
 
-@pytest.mark.xfail(reason="the halves are detected anew, without what changes() adds")
+@pytest.mark.xfail(reason="the parts are detected again, without what changes() adds")
 def test_what_a_projects_own_autodetector_adds_is_lost_in_a_split(shop):
     old = copy(shop, "old")
     write_models(shop, {"shop": ORDER + NUMBER})

@@ -11,7 +11,7 @@ from django.db import connections, migrations, models
 from django.db.migrations.state import ProjectState
 
 from tests.support.databases import forget
-from tests.support.deploy_histories import Crossing, configured
+from tests.support.deploy_histories import DeployedHistory, configured
 from tests.support.histories import History
 from tests.support.projects import migration
 
@@ -40,9 +40,9 @@ def history(vendor):
     return History([first], pending, start, start)
 
 
-def killed(deploy_state, number, argument):
+def killed(deployed, number, argument):
     """Run a command in a process of its own; tell whether it was killed on its way."""
-    forget(deploy_state.alias)  # a connection is not to be shared
+    forget(deployed.alias)  # a connection is not to be shared
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
@@ -56,44 +56,46 @@ def killed(deploy_state, number, argument):
         return execute(*args)
 
     try:
-        with connections[deploy_state.alias].execute_wrapper(wrapper):
-            deploy_state.migrate(argument)
+        with connections[deployed.alias].execute_wrapper(wrapper):
+            deployed.migrate(argument)
         os._exit(0)
     finally:
         os._exit(1)
 
 
-def go_on(deploy_state, number, argument):
+def go_on(deployed, number, argument):
     """Run a command that is killed, and run it again if there is anything left."""
-    was_killed = killed(deploy_state, number, argument)
-    deploy_state.check_consistent()
-    if was_killed and (deploy_state.is_under_way or argument != "--abort-deploy"):
-        deploy_state.migrate(argument)
+    was_killed = killed(deployed, number, argument)
+    deployed.check_consistent()
+    if was_killed and (deployed.is_under_way or argument != "--abort-deploy"):
+        deployed.migrate(argument)
     return was_killed
 
 
 @pytest.mark.databases("sqlite", "postgresql")
 def test_it_goes_on_where_it_was_killed(databases, database):
-    deploy_state = Crossing(history(connections[database].vendor), databases, database)
+    deployed = DeployedHistory(
+        history(connections[database].vendor), databases, database
+    )
     with configured():
-        deploy_state.begin(with_rows=True)
-        assert deploy_state.stock()
-        end = deploy_state.shape(), deploy_state.rows()
-        deploy_state.begin(with_rows=True)
-        start = deploy_state.shape(), deploy_state.rows()
-        deploy_state.migrate("--pre-deploy")
-        between = deploy_state.shape(), deploy_state.rows()
+        deployed.begin(with_rows=True)
+        assert deployed.stock()
+        end = deployed.shape(), deployed.rows()
+        deployed.begin(with_rows=True)
+        start = deployed.shape(), deployed.rows()
+        deployed.migrate("--pre-deploy")
+        between = deployed.shape(), deployed.rows()
         path = {"--abort-deploy": start, "--pre-deploy": between, "--post-deploy": end}
         # Each database has every other statement, so that both have all of them.
         for number in itertools.count(database == "postgresql", 2):
-            deploy_state.begin(with_rows=True)
-            deploy_state.migrate("--pre-deploy")
+            deployed.begin(with_rows=True)
+            deployed.migrate("--pre-deploy")
             several = []
             for argument, expected in path.items():
-                several.append(go_on(deploy_state, number, argument))
-                found = deploy_state.shape(), deploy_state.rows()
+                several.append(go_on(deployed, number, argument))
+                found = deployed.shape(), deployed.rows()
                 assert found == expected, (number, argument)
             if not any(several):
                 break
-        assert not deploy_state.is_under_way
+        assert not deployed.is_under_way
         assert number > 20

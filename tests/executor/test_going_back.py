@@ -1,4 +1,4 @@
-"""Going back over several releases: whoever follows what is said gets there."""
+"""Going back over several releases: following the advice gets there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What surrounds an image: its databases, the clock, and whoever edits the record."""
+"""What surrounds an image: its databases, the clock, and people who edit the record."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def test_it_goes_on_at_the_operation_that_it_had_reached(shop, database):
     message = refused(shop, "migrate", database=database)
     assert "nowhere" in message
     assert JOURNAL in tables(database)
-    # What failed may be mended; plain migrate knows what to do.
+    # What failed may be fixed; plain migrate knows what to do.
     path.write_text(path.read_text().replace("SELECT absent FROM nowhere", "SELECT 1"))
     shop.settings = {}
     output = shop.migrate(database=database)

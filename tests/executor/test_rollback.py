@@ -71,7 +71,7 @@ def test_an_empty_database_is_empty_again(shop, database):
     fail(shop, database=database)
     assert names(database) == []
     assert set(tables(database)) <= {"django_migrations"}
-    # And what is mended applies.
+    # And what is fixed applies.
     (shop.folder / "shop/migrations/0003.py").unlink()
     shop.migrate(database=database, verbosity=0)
     assert names(database) == ["0001", "0002"]

@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from syzygy_like.rehearsal.workload.actions import own_rows, shared_rows
 from tests.laws.test_soundness import on_database
-from tests.support.deploy_histories import Crossing, configured, difference, failures
+from tests.support.deploy_histories import (
+    DeployedHistory,
+    configured,
+    difference,
+    failures,
+)
 from tests.support.histories import histories
 from tests.support.workload import populate
 
@@ -36,75 +41,75 @@ def holds(databases, alias, examples, law, *more):
     @on_database(examples)
     def checked(history, with_rows, more):
         note(repr(history))
-        law(Crossing(history, databases, alias), with_rows, *more)
+        law(DeployedHistory(history, databases, alias), with_rows, *more)
 
     checked()
 
 
-def straight(deploy_state: Crossing, with_rows: bool) -> Any:
+def djangos_end(deployed: DeployedHistory, with_rows: bool) -> Any:
     """Return where Django's own migrate leads, if it gets there."""
-    deploy_state.begin(with_rows)
-    if deploy_state.stock():
-        return deploy_state.shape(), deploy_state.rows()
+    deployed.begin(with_rows)
+    if deployed.stock():
+        return deployed.shape(), deployed.rows()
     event("Django fails, too")
     return None
 
 
 def test_a_deploy_ends_where_django_does(databases, database):
-    def law(deploy_state, with_rows):
-        end = straight(deploy_state, with_rows)
+    def law(deployed, with_rows):
+        end = djangos_end(deployed, with_rows)
         if end is None:
             return
-        deploy_state.begin(with_rows)
-        start = deploy_state.shape(), deploy_state.rows()
-        if deploy_state.is_refused():
+        deployed.begin(with_rows)
+        start = deployed.shape(), deployed.rows()
+        if deployed.is_refused():
             event("refused")
-            assert not deploy_state.is_under_way
-            assert difference((deploy_state.shape(), deploy_state.rows()), start) == ""
+            assert not deployed.is_under_way
+            assert difference((deployed.shape(), deployed.rows()), start) == ""
             return
-        event("ledger" if deploy_state.is_under_way else "no ledger")
-        deploy_state.check_consistent()
-        between = deploy_state.shape()
-        assert "Applying" not in deploy_state.migrate("--pre-deploy")
-        assert difference(deploy_state.shape(), between) == ""
-        deploy_state.migrate("--post-deploy")
-        assert not deploy_state.is_under_way
-        assert difference((deploy_state.shape(), deploy_state.rows()), end) == ""
+        event("ledger" if deployed.is_under_way else "no ledger")
+        deployed.check_consistent()
+        between = deployed.shape()
+        assert "Applying" not in deployed.migrate("--pre-deploy")
+        assert difference(deployed.shape(), between) == ""
+        deployed.migrate("--post-deploy")
+        assert not deployed.is_under_way
+        assert difference((deployed.shape(), deployed.rows()), end) == ""
 
     holds(databases, database, 6, law)
 
 
 def test_old_and_new_code_run_in_between(databases, database):
-    def law(deploy_state, with_rows):
-        end = straight(deploy_state, with_rows)
+    def law(deployed, with_rows):
+        end = djangos_end(deployed, with_rows)
         if end is None:
             return
-        old, new = deploy_state.history.start, deploy_state.history.end
-        start = deploy_state.begin(with_rows)
+        old, new = deployed.history.start, deployed.history.end
+        start = deployed.begin(with_rows)
         try:
-            plan = deploy_state.migrate("--pre-deploy", "--plan", "-v2")
+            plan = deployed.migrate("--pre-deploy", "--plan", "-v2")
         except CommandError:
             plan = ""
-        if deploy_state.is_refused() or not deploy_state.is_under_way:
+        if deployed.is_refused() or not deployed.is_under_way:
             return
         of_old = failures(old, database, start, own_rows, shared_rows)
         of_new = failures(new, database, start, own_rows, shared_rows)
         start = populate(new.apps, database, start=start)
         of_old |= failures(old, database, start, shared_rows)
-        deploy_state.migrate("--post-deploy")
+        deployed.migrate("--post-deploy")
         of_new |= failures(new, database, start, shared_rows)
-        assert difference(deploy_state.shape(), end[0]) == ""
+        assert difference(deployed.shape(), end[0]) == ""
         if "[protected-delete]" in plan:  # which is what it says
             of_old = {k: v for k, v in of_old.items() if not k[1].startswith("DELETE")}
         # What fails at home, too, is nobody's fault.
         if of_old:
-            deploy_state.begin(with_rows)
+            deployed.begin(with_rows)
             assert (
                 told(of_old, failures(old, database, start, own_rows, shared_rows))
                 == []
             )
         if of_new:
-            straight(deploy_state, with_rows)
+            djangos_end(deployed, with_rows)
             assert (
                 told(of_new, failures(new, database, start, own_rows, shared_rows))
                 == []
@@ -120,38 +125,38 @@ def told(found, known):
 
 
 def test_a_deploy_that_is_given_up_leaves_nothing_behind(databases, database):
-    def law(deploy_state, with_rows):
-        if straight(deploy_state, with_rows) is None:
+    def law(deployed, with_rows):
+        if djangos_end(deployed, with_rows) is None:
             return
-        deploy_state.begin(with_rows)
-        start = deploy_state.shape(), deploy_state.rows()
-        if deploy_state.is_refused() or not deploy_state.is_under_way:
+        deployed.begin(with_rows)
+        start = deployed.shape(), deployed.rows()
+        if deployed.is_refused() or not deployed.is_under_way:
             return
-        deploy_state.migrate("--abort-deploy")
-        assert not deploy_state.is_under_way
-        assert difference(deploy_state.shape(), start[0]) == ""
-        if not deploy_state.history.changes_rows:
-            assert difference(deploy_state.rows(), start[1]) == ""
+        deployed.migrate("--abort-deploy")
+        assert not deployed.is_under_way
+        assert difference(deployed.shape(), start[0]) == ""
+        if not deployed.history.changes_rows:
+            assert difference(deployed.rows(), start[1]) == ""
 
     holds(databases, database, 3, law)
 
 
 def test_a_crash_costs_no_more_than_another_try(databases, database):
-    def law(deploy_state, with_rows, number):
-        end = straight(deploy_state, with_rows)
+    def law(deployed, with_rows, number):
+        end = djangos_end(deployed, with_rows)
         if end is None:
             return
-        deploy_state.begin(with_rows)
-        start = deploy_state.shape()
-        if deploy_state.is_refused() or not deploy_state.is_under_way:
+        deployed.begin(with_rows)
+        start = deployed.shape()
+        if deployed.is_refused() or not deployed.is_under_way:
             return
-        between = deploy_state.shape()
-        deploy_state.crash(number, "--abort-deploy")
-        assert difference(deploy_state.shape(), start) == ""
-        deploy_state.crash(number, "--pre-deploy")
-        assert difference(deploy_state.shape(), between) == ""
-        deploy_state.crash(number, "--post-deploy")
-        assert difference(deploy_state.shape(), end[0]) == ""
-        assert not deploy_state.is_under_way
+        between = deployed.shape()
+        deployed.crash(number, "--abort-deploy")
+        assert difference(deployed.shape(), start) == ""
+        deployed.crash(number, "--pre-deploy")
+        assert difference(deployed.shape(), between) == ""
+        deployed.crash(number, "--post-deploy")
+        assert difference(deployed.shape(), end[0]) == ""
+        assert not deployed.is_under_way
 
     holds(databases, database, 3, law, st.integers(0, 80))

@@ -176,7 +176,7 @@ def test_functions_of_the_same_name(shop, database):
 
 
 def roll_out(project, database, *tables):
-    """Insert a row into each table between the halves, as the old version does."""
+    """Insert a row into each table between the parts, as the old version does."""
     project.migrate("--pre-deploy", database=database)
     with connections[database].cursor() as cursor:
         for table in tables:

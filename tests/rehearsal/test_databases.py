@@ -7,7 +7,6 @@ from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, connections, migrations
 
 from syzygy_like import Stage
-from tests.rehearsal.test_scratch import _own_folder as _own_folder
 from tests.rehearsal.test_scratch import configured, made
 from tests.support.orders import ORDER, PK, add, execute, refused, remove
 from tests.support.projects import applied

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from django.db import connections
 
-from tests.rehearsal.test_scratch import _own_folder as _own_folder
 from tests.rehearsal.test_scratch import made
 from tests.rehearsal.test_starting_point_git import commit, git
 from tests.support.orders import ORDER, add, execute
@@ -79,7 +78,7 @@ def started(project, database, *arguments, **options):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "TMPDIR": tempfile.gettempdir()},
-        # Whoever started the tests may have it ignored.
+        # The shell that started the tests may have it ignored.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         **options,
     )

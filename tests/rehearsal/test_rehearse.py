@@ -8,7 +8,6 @@ import pytest
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 
-from tests.rehearsal.test_scratch import _own_folder as _own_folder
 from tests.rehearsal.test_scratch import unchanged
 from tests.support.orders import (
     ORDER,

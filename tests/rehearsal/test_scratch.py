@@ -111,13 +111,6 @@ def configured(alias, **settings):
 
 
 @pytest.fixture(autouse=True)
-def _own_folder(tmp_path, monkeypatch):
-    """Let SQLite's scratch databases lie where no other process has any."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-
-
-@pytest.fixture(autouse=True)
 def _no_refusals():
     """Leave no refusal behind, which the next rehearsal of the process would raise."""
     yield
@@ -474,7 +467,7 @@ def test_ctrl_c_during_the_drop_waits(database, monkeypatch):
         drop(self, name)
 
     monkeypatch.setattr(cls, "drop", interrupted)
-    # Whoever started the tests may have it ignored.
+    # The shell that started the tests may have it ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with unchanged(database), pytest.raises(KeyboardInterrupt), Scratch([database]):

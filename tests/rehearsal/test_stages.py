@@ -13,7 +13,7 @@ UNIQUE = models.UniqueConstraint(fields=["price"], name="one_price")
 
 
 def the_only(found, **wanted):
-    """Return a mishap of some values; one migration is to blame for all."""
+    """Return a failure of some values; one migration is to blame for all."""
     assert len({each["migration"] for each in found.report["failures"]}) == 1
     return next(iter(found.failures(**wanted)))
 

@@ -279,7 +279,7 @@ class Migration(migrations.Migration):
 
 def reopened(project, database):
     """
-    Empty a database and open it anew where it was; compare the two.
+    Empty a database and start again where it was; compare the two.
 
     Returns what is pending then.
     """

@@ -12,7 +12,6 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
-from tests.rehearsal.test_scratch import _own_folder as _own_folder
 from tests.rehearsal.test_scratch import configured, made, users
 from tests.rehearsal.test_unread import second
 from tests.support.orders import add, execute, refused
@@ -336,7 +335,7 @@ def test_an_init_command_that_attaches_a_real_file(shop, database, tmp_path):
 @pytest.mark.databases("sqlite")
 @pytest.mark.parametrize("form", ["{}", "file:{}", "file:{}?mode=rw"])
 def test_a_connection_of_its_own_to_a_real_file(shop, database, form):
-    """Whoever opens it, Python says so; afterwards everybody may again."""
+    """Python says so to anybody who opens it; afterwards everybody may again."""
     real = connections.settings[database]["NAME"]
     second(shop, DRIVING.format(name=form.format(real)))
     said = refused(shop, "rehearse", database=[database])
@@ -346,7 +345,7 @@ def test_a_connection_of_its_own_to_a_real_file(shop, database, form):
 
 @pytest.mark.databases("mysql", "postgresql")
 def test_the_settings_do_not_tell_how_to_log_in(shop, database):
-    """Whoever has a driver of its own gets no further with them."""
+    """Code with a driver of its own gets no further with them."""
     code = """
 def drop(apps, schema_editor):
     from django.conf import settings

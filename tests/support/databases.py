@@ -90,7 +90,7 @@ class PostgreSQL:
     """
     The server that the PG* variables name, else one started for this session.
 
-    With pytest-xdist the workers share that one: whoever comes first starts it
+    With pytest-xdist the workers share that one: the first worker starts it
     and the last to leave stops it.
     """
 

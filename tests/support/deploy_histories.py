@@ -40,7 +40,7 @@ class Crash(BaseException):
     """The process ends here."""
 
 
-class Crossing:
+class DeployedHistory:
     """A history on a database, with commands that take it on."""
 
     def __init__(self, history: History, databases: Any, alias: str):
@@ -49,7 +49,7 @@ class Crossing:
         self.alias = alias
 
     def begin(self, with_rows: bool) -> int:
-        """Make the database of the code now serving; return the next row's number."""
+        """Make the database of the old version; return the next row's number."""
         self.databases.empty(self.alias)
         with self.history.installed(self.history.applied):
             self._stock()
@@ -133,7 +133,7 @@ class Crossing:
 
 @contextlib.contextmanager
 def configured() -> Iterator[None]:
-    """Let any migration be taken in halves, in a project of no other apps."""
+    """Let any migration be applied in parts, in a project of no other apps."""
     with override_settings(INSTALLED_APPS=["syzygy_like"], MIGRATION_BRIDGE="all"):
         yield
 
@@ -174,7 +174,7 @@ def failures(code: ProjectState, alias: str, start: int, *kinds: Any) -> Failure
     return {(each.model, each.action): each.error for each in found}
 
 
-__all__ = ["Crossing", "configured", "difference", "failures"]
+__all__ = ["DeployedHistory", "configured", "difference", "failures"]
 
 
 def foreign_keys(alias, name):

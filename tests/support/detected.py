@@ -77,7 +77,7 @@ def with_keys(target: ProjectState, before: ProjectState) -> ProjectState:
     Return a state in which no key that Django adds by itself comes or goes.
 
     To the autodetector it would be a new column. Most databases have that already, and
-    SQLite, which makes the table anew, loses it when the migration is unapplied.
+    SQLite, which makes the table again, loses it when the migration is unapplied.
     """
     state = target.clone()
     for key, model in state.models.items():

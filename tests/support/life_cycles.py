@@ -229,7 +229,7 @@ class Life:
     # What must always hold.
 
     def check(self) -> None:
-        """Assert that all that serve do, and that each of them can be started anew."""
+        """Assert that all that serve do, and that each of them can be started again."""
         for number in sorted(self.serving):
             self.assert_works(number)
             for arguments in ([PRE, "--check"], [PRE, "--plan"], [PRE]):
@@ -277,7 +277,7 @@ class Life:
         """
         Roll out the newest version and finish it, as a straight migrate would end.
 
-        Whoever follows what is said gets there within three commands.
+        Following the advice gets there within three commands.
         """
         newest = len(self.versions) - 1
         self.serving = {self.current} if self.current != newest else {newest}

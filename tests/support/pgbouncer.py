@@ -77,7 +77,7 @@ def configuration(folder: Path, server: dict[str, Any], settings: Any) -> Path:
         "listen_port": PORT,
         "unix_socket_dir": folder,
         "logfile": folder / "log",
-        "auth_type": "any",  # whoever comes logs in as ``server`` tells
+        "auth_type": "any",  # all clients log in as ``server`` tells
         "ignore_startup_parameters": "extra_float_digits,options",
         **settings,
     }

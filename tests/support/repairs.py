@@ -201,8 +201,8 @@ def repair_generated(found: Models) -> None:
                 continue
             source = model.fields.get(field.expression.source_expressions[0].name)
             number = isinstance(field.output_field, models.BigIntegerField)
-            suits = isinstance(source, tuple(INTEGERS) if number else models.TextField)
-            if not suits or source.primary_key:
+            fits = isinstance(source, tuple(INTEGERS) if number else models.TextField)
+            if not fits or source.primary_key:
                 del model.fields[name]
 
 

@@ -33,7 +33,7 @@ def is_free(alias: str) -> bool:
 
 
 def end(alias: str) -> None:
-    """Take the lock from whoever has it, as its server does."""
+    """Take the lock from its holder, as its server does."""
     lock = lock_for(alias)
     with contextlib.closing(lock):
         if isinstance(lock, SQLiteLock):
